@@ -1,0 +1,1 @@
+"""animat: a brain, a body and a world in one closed loop."""
