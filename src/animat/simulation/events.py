@@ -1,0 +1,60 @@
+"""Events: what happens at which simulated time, as pure logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+__all__ = ["Event", "EventQueue"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happens at a stated simulated time.
+
+    `kind` is set, silence, cut, clamp, wrench, reward, message or stop; `target` names what it acts on;
+    `value` is what is set. With `until`, it is undone at that time. Times in ticks.
+    """
+
+    at: int
+    kind: str
+    target: str = ""
+    value: Any = None
+    until: int | None = None
+    #: True for the instruction that undoes the event.
+    undo: bool = False
+
+
+class EventQueue:
+    """Hands out events when they are due; an event with `until` comes a second time to be undone.
+
+    Between steps only: an event takes effect at the first step that begins at or after its time.
+    """
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._all = sorted(events, key=lambda event: event.at)
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Start again from time 0."""
+        self._next = 0
+        self.active: list[Event] = []
+
+    def add(self, event: Event) -> None:
+        """Add an event while running; one in the past is due at once."""
+        index = next((i for i in range(self._next, len(self._all)) if self._all[i].at > event.at), len(self._all))
+        self._all.insert(index, event)
+
+    def due(self, time: int) -> list[Event]:
+        """Return what takes effect for the step that begins at `time`: undone events first, then new ones."""
+        over = [event for event in self.active if event.until is not None and event.until <= time]
+        self.active = [event for event in self.active if event not in over]
+        due = [replace(event, undo=True) for event in over]
+        while self._next < len(self._all) and self._all[self._next].at <= time:
+            event = self._all[self._next]
+            self._next += 1
+            due.append(event)
+            if event.until is not None:
+                self.active.append(event)
+        return due

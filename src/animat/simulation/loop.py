@@ -1,0 +1,215 @@
+"""The closed loop as pure logic: replies in, instructions out.
+
+Per step, with t the time at its start: brains and bodies that are due advance side by side, with what was
+set after the last step (`begin`); when their replies are in, transfer functions run by priority and
+events take effect (`finish`). So each direction, sensing and acting, has one step of latency: what a
+body does in a step is seen by a transfer function at its end and reaches the brain in the next.
+
+Nothing here does I/O or knows a process: `animat.simulation.runner` carries the instructions out.
+"""
+
+from __future__ import annotations
+
+import time as wall
+import traceback
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.protocol import BodyReply
+from animat.brain.protocol import BrainReply, Change
+from animat.errors import AnimatError
+from animat.simulation.events import Event, EventQueue
+from animat.transfer.bind import Bound
+from animat.transfer.board import Board
+from animat.transfer.load import error_place
+
+__all__ = ["BodyStart", "BrainStart", "ClosedLoop", "Finished", "Problem", "StopFunction"]
+
+
+class StopFunction(BaseException):
+    """Thrown into a transfer function that does not return, when the user stops the simulation."""
+
+
+@dataclass(frozen=True)
+class BrainStart:
+    """Send these changed inputs to a brain and let it run until a tick."""
+
+    name: str
+    changes: list[Change]
+    until: int
+
+
+@dataclass(frozen=True)
+class BodyStart:
+    """Hold these controls and let a body run until a tick."""
+
+    name: str
+    controls: NDArray[np.float64]
+    until: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A transfer function that failed and was put aside."""
+
+    function: str
+    text: str
+    file: str
+    line: int | None
+
+
+@dataclass
+class Finished:
+    """What a finished step asks of the outside."""
+
+    problems: list[Problem] = field(default_factory=list)
+    #: Events for the outside: set, silence, cut (brains), message, stop. Those on bodies are done already.
+    events: list[Event] = field(default_factory=list)
+    transfer_s: float = 0.0
+
+
+class ClosedLoop:
+    """One running loop over named brains and bodies.
+
+    Parameters
+    ----------
+    step
+        Ticks between two calls of the transfer functions.
+    brains, bodies
+        The exchange step of each engine in ticks, a whole multiple of `step`.
+    board
+        The values that cross.
+    functions
+        Bound transfer functions in order of execution.
+    events
+        What happens when.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        brains: Mapping[str, int],
+        bodies: Mapping[str, int],
+        board: Board,
+        functions: Sequence[Bound],
+        events: EventQueue,
+    ) -> None:
+        for name, period in (*brains.items(), *bodies.items()):
+            if period <= 0 or period % step:
+                raise AnimatError(f"the step of {name} ({period} ns) is not a whole multiple of the loop's ({step} ns)")
+        self.step = step
+        self.brains = dict(brains)
+        self.bodies = dict(bodies)
+        self.board = board
+        self.functions = list(functions)
+        self.events = events
+        self.time = 0
+        #: The function that is running now, for a message when it does not return.
+        self.running: Bound | None = None
+
+    def start(self) -> list[Event]:
+        """Apply events due at time 0; return those for the outside."""
+        return self._apply_events(self.time)
+
+    def begin(self) -> tuple[list[BrainStart], list[BodyStart]]:
+        """Return what is to be started at the present time."""
+        return (
+            [
+                BrainStart(name, self.board.brains[name].take_changes(), self.time + period)
+                for name, period in self.brains.items()
+                if self.time % period == 0
+            ],
+            [
+                BodyStart(name, self.board.bodies[name].controls, self.time + period)
+                for name, period in self.bodies.items()
+                if self.time % period == 0
+            ],
+        )
+
+    def due(self) -> tuple[list[str], list[str]]:
+        """Return the brains and bodies whose reply belongs to the end of the present step."""
+        end = self.time + self.step
+        return (
+            [name for name, period in self.brains.items() if end % period == 0],
+            [name for name, period in self.bodies.items() if end % period == 0],
+        )
+
+    def finish(self, brains: Mapping[str, BrainReply], bodies: Mapping[str, BodyReply]) -> Finished:
+        """Take the replies, run the transfer functions and events, and advance the clock."""
+        end = self.time + self.step
+        for name, reply in brains.items():
+            if reply.time != end:
+                raise AnimatError(f"brain {name} stands at {reply.time} ns, expected {end} ns: its clock was moved")
+            self.board.brains[name].receive(reply)
+        for name, body_reply in bodies.items():
+            self.board.bodies[name].receive(body_reply)
+        finished = Finished()
+        started = wall.perf_counter()
+        self._run_functions(finished)
+        finished.transfer_s = wall.perf_counter() - started
+        self.time = end
+        finished.events = self._apply_events(end)
+        return finished
+
+    def reset(self) -> None:
+        """Return to time 0: variables, controls, events. The engines are reset by the caller."""
+        self.time = 0
+        self.events.rewind()
+        self.board.variables.clear()
+        self.board.variables.update({key: deepcopy(value) for key, value in self.board.initial.items()})
+        for bound in self.functions:
+            bound.problem = None
+        for body in self.board.bodies.values():
+            body.controls[:] = body.info.rest()
+            body.images.clear()
+
+    def _run_functions(self, finished: Finished) -> None:
+        seconds = self.time / 1e9
+        for bound in self.functions:
+            function = bound.function
+            if bound.problem is not None or (function.every is not None and self.time % function.every):
+                continue
+            self.running = bound
+            try:
+                function.call(seconds, **bound.arguments)
+            except Exception as error:
+                bound.problem = f"{type(error).__name__}: {error}" if not isinstance(error, AnimatError) else str(error)
+                line = error_place(error, function.file)
+                finished.problems.append(Problem(function.name, bound.problem, function.file, line))
+            except StopFunction as error:
+                trace = traceback.extract_tb(error.__traceback__)
+                line = next((frame.lineno for frame in reversed(trace) if frame.filename == function.file), None)
+                raise AnimatError(
+                    f"transfer function {function.name} did not return and was stopped", file=function.file, line=line
+                ) from None
+            finally:
+                self.running = None
+
+    def _apply_events(self, time: int) -> list[Event]:
+        outside = []
+        for event in self.events.due(time):
+            if event.kind in ("clamp", "wrench", "reward"):
+                if event.undo:
+                    self._release(event)
+            else:
+                outside.append(event)
+        for event in self.events.active:
+            if event.kind in ("clamp", "wrench", "reward"):
+                self._hold(event)
+        return outside
+
+    def _hold(self, event: Event) -> None:
+        body, port = event.target.split("/", 1)
+        side = self.board.bodies[body]
+        found = side.control_ports[port]
+        side.controls[found.offset : found.offset + found.size] = event.value
+
+    def _release(self, event: Event) -> None:
+        body, port = event.target.split("/", 1)
+        side = self.board.bodies[body]
+        found = side.control_ports[port]
+        side.controls[found.offset : found.offset + found.size] = found.rest

@@ -1,0 +1,90 @@
+"""The values that the loop and the transfer functions share: one board per brain, one per body, shared variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.protocol import BodyInfo, BodyReply
+from animat.brain.protocol import BrainReply, Change, Device
+
+__all__ = ["Board", "BodyBoard", "BrainBoard"]
+
+#: Spikes of one recorder in one step: neuron indices within its selection (uint32), times in ticks (int64).
+Spikes = tuple[NDArray[np.uint32], NDArray[np.int64]]
+
+NO_SPIKES: Spikes = (np.zeros(0, np.uint32), np.zeros(0, np.int64))
+
+
+class BrainBoard:
+    """Inputs and outputs of one brain, by the engine's device indices.
+
+    Setting a source property to the value it already has sends nothing.
+    """
+
+    def __init__(self) -> None:
+        self.devices: dict[int, Device] = {}
+        self.sinks: list[int] = []
+        self.values: dict[int, float | list[float]] = {}
+        self.spikes: dict[int, Spikes] = {}
+        self.counts: list[int] = []
+        self.inputs: dict[tuple[int, str], float | list[float]] = {}
+        self._pending: dict[tuple[int, str], float | list[float]] = {}
+
+    def set_input(self, device: int, name: str, value: float | list[float]) -> None:
+        """Set a source property; it is sent with the next advance if it differs."""
+        key = (device, name)
+        if self.inputs.get(key) != value:
+            self.inputs[key] = value
+            self._pending[key] = value
+
+    def take_changes(self) -> list[Change]:
+        """Return what changed since the last call, in order of change."""
+        changes: list[Change] = [(device, name, value) for (device, name), value in self._pending.items()]
+        self._pending.clear()
+        return changes
+
+    def receive(self, reply: BrainReply) -> None:
+        """Take over the outputs of an advance."""
+        for device, value in zip(self.sinks, reply.values, strict=True):
+            self.values[device] = value
+        self.spikes = {
+            device: (np.frombuffer(indices, np.uint32), np.frombuffer(times, np.int64))
+            for device, (indices, times) in reply.spikes.items()
+        }
+        self.counts = reply.counts
+
+
+class BodyBoard:
+    """Controls and sensors of one body as flat vectors in the order of its `BodyInfo`."""
+
+    def __init__(self, info: BodyInfo) -> None:
+        self.info = info
+        self.controls = info.rest()
+        sensors = sum(port.size for port in info.sensors)
+        self.sensors: NDArray[np.float64] = np.zeros(sensors)
+        self.images: dict[str, NDArray[np.uint8]] = {}
+        self.reply: BodyReply | None = None
+        self.control_ports = {port.name: port for port in info.controls}
+        self.sensor_ports = {port.name: port for port in info.sensors}
+        self.image_ports = {port.name: port for port in info.images}
+
+    def receive(self, reply: BodyReply) -> None:
+        """Take over the state after an advance."""
+        self.sensors[:] = reply.sensors
+        self.images.update(reply.images)
+        self.reply = reply
+
+
+@dataclass
+class Board:
+    """Everything that crosses between brains, bodies and transfer functions."""
+
+    brains: dict[str, BrainBoard]
+    bodies: dict[str, BodyBoard]
+    #: Variables by key: a shared name, or "function.parameter".
+    variables: dict[str, Any] = field(default_factory=dict)
+    initial: dict[str, Any] = field(default_factory=dict)
