@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Event", "EventQueue"]
+__all__ = ["HELD", "Event", "EventQueue"]
+
+#: Kinds that act on a body and are applied again in every step, so that they win over transfer functions.
+HELD = frozenset({"clamp", "wrench", "reward"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,6 @@ class EventQueue:
             event = self._all[self._next]
             self._next += 1
             due.append(event)
-            if event.until is not None:
+            if event.until is not None or event.kind in HELD:
                 self.active.append(event)
         return due

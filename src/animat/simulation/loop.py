@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from animat.body.protocol import BodyReply
 from animat.brain.protocol import BrainReply, Change
 from animat.errors import AnimatError
-from animat.simulation.events import Event, EventQueue
+from animat.simulation.events import HELD, Event, EventQueue
 from animat.transfer.bind import Bound
 from animat.transfer.board import Board
 from animat.transfer.load import error_place
@@ -192,13 +192,13 @@ class ClosedLoop:
     def _apply_events(self, time: int) -> list[Event]:
         outside = []
         for event in self.events.due(time):
-            if event.kind in ("clamp", "wrench", "reward"):
+            if event.kind in HELD:
                 if event.undo:
                     self._release(event)
             else:
                 outside.append(event)
         for event in self.events.active:
-            if event.kind in ("clamp", "wrench", "reward"):
+            if event.kind in HELD:
                 self._hold(event)
         return outside
 

@@ -1,0 +1,183 @@
+"""From the `events:` of an experiment to the loop's events: names resolved, quantities read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from animat.body.protocol import BodyInfo
+from animat.errors import AnimatError, unknown_name
+from animat.experiment.schema import EventPart
+from animat.transfer.declare import parse_neurons
+from animat.units import quantity
+
+__all__ = ["EventSpec", "read_event", "resolve_projection"]
+
+#: (at, kind, target, value, until), ready to become an `animat.simulation.events.Event`.
+EventSpec = tuple[int, str, str, Any, int | None]
+
+#: How long a reward is offered when `for` does not say.
+_REWARD_TICKS = 100_000_000
+
+
+def read_event(
+    part: EventPart,
+    brains: Mapping[str, Mapping[str, int] | None],
+    bodies: Mapping[str, BodyInfo],
+    parameters: Sequence[str] = (),
+    projections: Mapping[str, Sequence[str] | None] = {},
+) -> EventSpec:
+    """Resolve one entry against the populations of each brain (None: unknown before it is built) and the bodies.
+
+    Raises
+    ------
+    AnimatError
+        When a name does not exist or a quantity cannot be read.
+    """
+    until = None if part.duration is None else part.at + part.duration
+    action = part.action
+    value: Any = getattr(part, action)
+    if action in ("message", "stop"):
+        return part.at, action, "", value, until
+    if action == "silence":
+        return part.at, "silence", _population(value, brains), True, until
+    if action == "cut":
+        return part.at, "cut", resolve_projection(value, brains, projections), True, until
+    if action == "set":
+        target, values = _set(value, brains, bodies, parameters)
+        return part.at, "set", target, values, until
+    if action == "clamp":
+        extra = set(value) - {"muscle", "activation"}
+        if extra or "muscle" not in value or "activation" not in value:
+            raise AnimatError("clamp needs {muscle: NAME, activation: 0 to 1}")
+        activation = quantity(value["activation"], "")
+        if not 0 <= activation <= 1:
+            raise AnimatError(f"a muscle's activation lies between 0 and 1, got {activation}")
+        return part.at, "clamp", _control(f"clamp/{value['muscle']}", bodies), activation, until
+    if action == "wrench":
+        return part.at, "wrench", *_wrench(value, bodies), until
+    if until is None:
+        until = part.at + _REWARD_TICKS
+    return part.at, "reward", _control(value if value.startswith("reward/") else f"reward/{value}", bodies), 1.0, until
+
+
+def resolve_projection(
+    text: str,
+    brains: Mapping[str, Mapping[str, int] | None],
+    projections: Mapping[str, Sequence[str] | None] = {},
+) -> str:
+    """Return "BRAIN/PRE->POST" for "PRE->POST" or "BRAIN/PRE->POST"; checks that both populations exist."""
+    match = re.fullmatch(r"\s*(?:(?P<brain>[^/]+)/)?(?P<pre>[^/]+?)\s*->\s*(?P<post>[^/]+?)\s*", text)
+    if match is None:
+        raise AnimatError(f"cannot read {text!r} as a projection; write PRE->POST")
+    brain = _brain(match["brain"], brains)
+    sizes = brains[brain]
+    if sizes is not None:
+        for name in (match["pre"], match["post"]):
+            if name not in sizes:
+                raise unknown_name("population", name, sizes)
+    known = projections.get(brain)
+    if known is not None and f"{match['pre']}->{match['post']}" not in known:
+        near = [name for name in known if name.startswith(match["pre"] + "->")] or list(known)
+        raise unknown_name("projection", f"{match['pre']}->{match['post']}", near)
+    return f"{brain}/{match['pre']}->{match['post']}"
+
+
+def _brain(name: str | None, brains: Mapping[str, object]) -> str:
+    if name is None:
+        if len(brains) != 1:
+            raise AnimatError(f"name the brain, as in BRAIN/POPULATION; known: {', '.join(brains) or 'none'}")
+        return next(iter(brains))
+    if name not in brains:
+        raise unknown_name("brain", name, brains)
+    return name
+
+
+def _population(text: str, brains: Mapping[str, Mapping[str, int] | None]) -> str:
+    brain_name, selection = parse_neurons(text)
+    brain = _brain(brain_name, brains)
+    sizes = brains[brain]
+    if sizes is not None:
+        if selection.population not in sizes:
+            raise unknown_name("population", selection.population, sizes)
+        selection.resolve(sizes[selection.population])
+    return f"{brain}/{selection}"
+
+
+def _control(port: str, bodies: Mapping[str, BodyInfo]) -> str:
+    found = {f"{body}/{control.name}" for body, info in bodies.items() for control in info.controls}
+    if port in found:
+        return port
+    matches = [name for name in found if name.split("/", 1)[1] == port]
+    if len(matches) == 1:
+        return matches[0]
+    if len(matches) > 1:
+        raise AnimatError(f"{port!r} exists in several bodies; write one of {', '.join(sorted(matches))}")
+    quantity_name = port.split("/")[0]
+    near = [name.split("/", 1)[1] for name in found if name.split("/", 1)[1].startswith(quantity_name + "/")]
+    raise unknown_name("control", port, near or [name.split("/", 1)[1] for name in found])
+
+
+def _wrench(value: Mapping[str, Any], bodies: Mapping[str, BodyInfo]) -> tuple[str, list[float]]:
+    extra = set(value) - {"link", "force", "torque"}
+    if extra or "link" not in value or not {"force", "torque"} & set(value):
+        raise AnimatError("wrench needs {link: NAME, force: [x N, y N, z N]} and may have torque: [x N m, ...]")
+    numbers: list[float] = []
+    for name, unit in (("force", "N"), ("torque", "N m")):
+        part = value.get(name, [f"0 {unit}"] * 3)
+        if not isinstance(part, list) or len(part) != 3:
+            raise AnimatError(f"{name} needs three quantities in {unit}, got {part!r}")
+        numbers += [quantity(item, unit) for item in part]
+    return _control(f"wrench/{value['link']}", bodies), numbers
+
+
+def _set(
+    value: Mapping[str, Any],
+    brains: Mapping[str, Mapping[str, int] | None],
+    bodies: Mapping[str, BodyInfo],
+    parameters: Sequence[str],
+) -> tuple[str, Any]:
+    named = [name for name in ("neurons", "parameter", "variable", "control") if name in value]
+    if len(named) != 1:
+        raise AnimatError(
+            "set needs one of {neurons: POPULATION[0:10], I_e: 100 pA}, {parameter: NAME, value: ..}, "
+            "{variable: NAME, value: ..} or {control: NAME, value: ..}"
+        )
+    (kind,) = named
+    rest = {name: item for name, item in value.items() if name != kind}
+    if kind == "neurons":
+        if not rest:
+            raise AnimatError("set {neurons: ...} needs at least one parameter, for example I_e: 100 pA")
+        return f"neurons:{_population(value[kind], brains)}", {name: neuron_value(name, item) for name, item in rest.items()}
+    if set(rest) != {"value"}:
+        raise AnimatError(f"set {{{kind}: ...}} needs exactly one more entry, value")
+    if kind == "parameter":
+        if value[kind] not in parameters:
+            raise unknown_name("parameter", value[kind], parameters)
+        return f"parameter:{value[kind]}", rest["value"]
+    if kind == "control":
+        return f"control:{_control(value[kind], bodies)}", rest["value"]
+    return f"variable:{value[kind]}", rest["value"]
+
+
+#: Units of neuron parameters as NEST's models use them, by the beginning of the name.
+_NEURON_UNITS = (
+    ("V_", "mV"),
+    ("E_", "mV"),
+    ("I_", "pA"),
+    ("C_", "pF"),
+    ("g_", "nS"),
+    ("tau_", "ms"),
+    ("t_ref", "ms"),
+    ("rate", "Hz"),
+)
+
+
+def neuron_value(name: str, value: Any) -> float:
+    """Return a neuron parameter as NEST takes it; text needs a unit, a plain number is in NEST's unit already."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    unit = next((unit for start, unit in _NEURON_UNITS if name.startswith(start)), "")
+    return quantity(value, unit)
+

@@ -1,0 +1,219 @@
+"""The parts that an experiment names: networks, scripts and body models read, engines made but not started."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from animat.body import load_body, make_body_engine
+from animat.body.model import BodyModel
+from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.network import Network
+from animat.brain.protocol import BrainScript, BrainSettings
+from animat.errors import AnimatError, unknown_name
+from animat.experiment.events import EventSpec, read_event
+from animat.experiment.read import Experiment
+from animat.experiment.schema import BodyPart, BrainPart
+from animat.library import load_network
+from animat.transfer.bind import Surroundings, resolve
+from animat.transfer.declare import TransferFunction
+from animat.transfer.load import load_functions
+from animat.transfer.schedule import order
+
+__all__ = ["Parts", "brain_settings", "input_hash", "load_parts", "open_bodies"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything an experiment describes, before any engine runs."""
+
+    experiment: Experiment
+    brains: dict[str, Network | BrainScript]
+    bodies: dict[str, BodyModel]
+    #: Text of every transfer function file, and the functions in order of execution.
+    sources: dict[str, str]
+    functions: list[TransferFunction]
+
+    def sizes(self) -> dict[str, Mapping[str, int] | None]:
+        """Return population sizes by brain; None for a script, which says them only after it ran."""
+        return {
+            name: {population.name: population.size for population in brain.populations}
+            if isinstance(brain, Network)
+            else None
+            for name, brain in self.brains.items()
+        }
+
+    def projections(self) -> dict[str, list[str] | None]:
+        """Return projection names by brain; None for a script."""
+        return {
+            name: [projection.name for projection in brain.projections] if isinstance(brain, Network) else None
+            for name, brain in self.brains.items()
+        }
+
+    def surroundings(
+        self, bodies: Mapping[str, BodyInfo], sizes: Mapping[str, Mapping[str, int] | None] | None = None
+    ) -> Surroundings:
+        """Return what transfer functions can name, with the bodies loaded."""
+        part = self.experiment.part
+        parameters: dict[str, Callable[[str], float]] = {
+            name: partial(part.parameter, name) for name in part.parameters
+        }
+        scale = {
+            (name, population.name): population.full_size / population.size
+            for name, brain in self.brains.items()
+            if isinstance(brain, Network)
+            for population in brain.populations
+            if population.full_size is not None
+        }
+        return Surroundings(self.sizes() if sizes is None else sizes, bodies, parameters, scale)
+
+    def check_names(self, around: Surroundings) -> list[EventSpec]:
+        """Resolve every name in transfer functions, `record` and `events`; return the events.
+
+        Raises
+        ------
+        AnimatError
+            With file and line, and the names that exist.
+        """
+        experiment = self.experiment
+        for function in self.functions:
+            try:
+                resolve(function, around)
+            except AnimatError as error:
+                raise _in_folder(error, experiment.folder) from None
+        if isinstance(experiment.part.record.spikes, list):
+            for place, name in enumerate(experiment.part.record.spikes):
+                self._check_recorded(name, place, around)
+        specs = []
+        for place, event in enumerate(experiment.part.events):
+            try:
+                specs.append(
+                    read_event(event, around.brains, around.bodies, list(around.parameters), self.projections())
+                )
+            except AnimatError as error:
+                raise AnimatError(
+                    f"events: {error.what}", file=experiment.file, line=experiment.line("events", place)
+                ) from None
+        return specs
+
+    def _check_recorded(self, name: str, place: int, around: Surroundings) -> None:
+        known: list[str] = []
+        for brain, sizes in around.brains.items():
+            if sizes is None:
+                return
+            known += [*sizes] if len(around.brains) == 1 else []
+            known += [f"{brain}/{population}" for population in sizes]
+        if name not in known:
+            experiment = self.experiment
+            error = unknown_name("population in record.spikes", name, known)
+            raise error.at(experiment.file, experiment.line("record", "spikes", place))
+
+
+def load_parts(experiment: Experiment) -> Parts:
+    """Read everything that the experiment names, without starting an engine."""
+    part = experiment.part
+    brains = {name: _brain(experiment, name, brain) for name, brain in part.all_brains.items()}
+    bodies = {name: _body(experiment, name, body) for name, body in part.all_bodies.items()}
+    sources = experiment.transfer_sources()
+    try:
+        functions = order([function for file, text in sources.items() for function in load_functions(text, file)])
+    except AnimatError as error:
+        raise _in_folder(error, experiment.folder) from None
+    return Parts(experiment, brains, bodies, sources, functions)
+
+
+def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
+    """Load every body into its engine; on failure none stays open."""
+    opened: dict[str, tuple[BodyEngine, BodyInfo]] = {}
+    try:
+        for name, body in parts.experiment.part.all_bodies.items():
+            engine = make_body_engine(body.engine, body.settings)
+            try:
+                info = engine.load(parts.bodies[name])
+            except AnimatError as error:
+                engine.close()
+                raise error.at(parts.experiment.file, _section(parts.experiment, "bodies", name)) from None
+            opened[name] = engine, info
+            period = body.step or parts.experiment.part.step
+            if period % info.timestep:
+                raise AnimatError(
+                    f"the exchange step ({period} ns) is not a whole multiple of the body's time step "
+                    f"({info.timestep} ns)",
+                    file=parts.experiment.file,
+                    line=parts.experiment.line("step"),
+                )
+    except BaseException:
+        for engine, _ in opened.values():
+            engine.close()
+        raise
+    return opened
+
+
+def brain_settings(
+    experiment: Experiment, name: str, populations: list[str] | None, shard: Path | None, sample: int
+) -> BrainSettings:
+    """Return how the named brain is to be run; `populations` are its names, where they are known."""
+    part = experiment.part
+    brain = part.all_brains[name]
+    wanted = part.record.spikes
+    if isinstance(wanted, list):
+        many = len(part.all_brains) > 1
+        recorded = tuple(item.removeprefix(f"{name}/") for item in wanted if not many or item.startswith(f"{name}/"))
+    else:
+        recorded = ("*",) if wanted == "all" else ()
+    if recorded == ("*",) and populations is not None:
+        recorded = tuple(populations)
+    return BrainSettings(
+        seed=part.seed,
+        step=brain.step or part.step,
+        resolution=brain.resolution,
+        threads=brain.threads,
+        virtual_processes=brain.virtual_processes,
+        record=recorded,
+        shard=None if shard is None or not recorded else str(shard),
+        sample=sample,
+    )
+
+
+def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:
+    line = _section(experiment, "brains", name)
+    if brain.script is not None:
+        path = experiment.folder / brain.script
+        if not path.is_file():
+            raise AnimatError(f"there is no script {brain.script}", file=experiment.file, line=line)
+        return BrainScript(str(path.resolve()), brain.kind)
+    spec = brain.network
+    assert spec is not None
+    try:
+        return load_network({"file": spec} if isinstance(spec, str) else spec, experiment.folder)
+    except AnimatError as error:
+        raise error.at(experiment.file, line) from None
+
+
+def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
+    spec = {"file": body.model} if isinstance(body.model, str) else body.model
+    try:
+        return load_body(spec, experiment.folder)
+    except AnimatError as error:
+        raise error.at(experiment.file, _section(experiment, "bodies", name)) from None
+
+
+def _section(experiment: Experiment, plural: str, name: str) -> int | None:
+    singular = {"brains": "brain", "bodies": "body"}[plural]
+    return experiment.line(plural, name) if getattr(experiment.part, plural) else experiment.line(singular)
+
+
+def _in_folder(error: AnimatError, folder: Path) -> AnimatError:
+    if error.file is not None and not Path(error.file).is_absolute():
+        error.file = str(folder / error.file)
+    return error
+
+
+def input_hash(brain: Network | BrainScript | BodyModel) -> str:
+    """Return the SHA-256 of everything that a description says."""
+    return hashlib.sha256(msgspec.msgpack.encode(brain)).hexdigest()

@@ -1,0 +1,181 @@
+"""The shape of `experiment.yaml`, as pydantic models: what may stand where, with units as text."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from animat.errors import AnimatError
+from animat.units import quantity, ticks
+
+__all__ = ["BodyPart", "BrainPart", "Compare", "EventPart", "ExperimentPart", "RecordPart", "Ticks"]
+
+
+def _read_ticks(value: object) -> int:
+    try:
+        return ticks(value)  # type: ignore[arg-type]
+    except AnimatError as error:
+        raise ValueError(str(error)) from None
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("must be longer than 0 ms")
+    return value
+
+
+#: A time as text ("20 ms"), held as ticks.
+Ticks = Annotated[int, BeforeValidator(_read_ticks)]
+PositiveTicks = Annotated[int, BeforeValidator(_read_ticks), AfterValidator(_positive)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BrainPart(_Part):
+    """`brain:` what is simulated and how."""
+
+    engine: Literal["nest"] = Field("nest", description="the simulator")
+    network: dict[str, Any] | str | None = Field(
+        None, description="a network description: {library: NAME, ...} or a file such as network.yaml"
+    )
+    script: str | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
+    kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")
+    resolution: PositiveTicks = Field(100_000, validate_default=False, description="time step of the simulator")
+    step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
+    threads: int = Field(1, ge=1, le=1024)
+    virtual_processes: int | None = Field(None, ge=1, description="threads by default; fix it to compare layouts")
+    python: str | None = Field(None, description="another interpreter that has numpy, pyzmq, msgspec and NEST")
+    launch: list[str] = Field(default_factory=list, description="command put before the interpreter")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> BrainPart:
+        if (self.network is None) == (self.script is None):
+            raise ValueError("give either `network` or `script`")
+        if self.virtual_processes is not None and self.virtual_processes % self.threads:
+            raise ValueError(f"virtual_processes must be a multiple of threads ({self.threads})")
+        return self
+
+
+class BodyPart(_Part):
+    """`body:` what is simulated and how."""
+
+    engine: Literal["mujoco", "opensim"] = Field("mujoco", description="the simulator")
+    model: dict[str, Any] | str = Field(description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, .osim")
+    step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the engine")
+
+
+class RecordPart(_Part):
+    """`record:` what the run folder keeps."""
+
+    spikes: Literal["all", "none"] | list[str] = "all"
+    signals: Literal["all", "none"] | list[str] = "all"
+    body: bool = True
+
+
+class EventPart(_Part):
+    """One entry of `events:`; exactly one action."""
+
+    at: Ticks
+    set: dict[str, Any] | None = None
+    silence: str | None = None
+    cut: str | None = None
+    clamp: dict[str, Any] | None = None
+    wrench: dict[str, Any] | None = None
+    reward: str | None = None
+    message: str | None = None
+    stop: str | None = None
+    duration: PositiveTicks | None = Field(None, alias="for")
+
+    @model_validator(mode="after")
+    def _one_action(self) -> EventPart:
+        actions = [name for name in ACTIONS if getattr(self, name) is not None]
+        if len(actions) != 1:
+            raise ValueError(f"an event needs exactly one of {', '.join(ACTIONS)}; found {', '.join(actions) or 'none'}")
+        if self.at < 0:
+            raise ValueError("at must not be before 0 ms")
+        return self
+
+    @property
+    def action(self) -> str:
+        """The name of the action."""
+        return next(name for name in ACTIONS if getattr(self, name) is not None)
+
+
+ACTIONS = ("set", "silence", "cut", "clamp", "wrench", "reward", "message", "stop")
+
+
+class Compare(_Part):
+    """`compare:` a second run with other settings, and the signal whose difference stands in the summary."""
+
+    set: dict[str, Any]
+    signal: str
+    axis: int | None = None
+    after: Ticks = 0
+    label: str = "difference"
+
+
+class ExperimentPart(_Part):
+    """The whole of `experiment.yaml`."""
+
+    animat: Literal[1] = Field(description="version of this format")
+    name: str = Field(min_length=1)
+    description: str = ""
+    seed: int = Field(1, ge=1, le=2**32 - 1)
+    step: PositiveTicks = Field(20_000_000, validate_default=False)
+    duration: PositiveTicks | None = None
+    timeout: PositiveTicks | None = Field(None, description="wall-clock time after which the run is stopped")
+    brain: BrainPart | None = None
+    brains: dict[str, BrainPart] = Field(default_factory=dict)
+    body: BodyPart | None = None
+    bodies: dict[str, BodyPart] = Field(default_factory=dict)
+    transfer_functions: list[str] = Field(default_factory=list)
+    record: RecordPart = Field(default_factory=RecordPart)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    variants: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    events: list[EventPart] = Field(default_factory=list)
+    compare: Compare | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentPart:
+        if self.brain is not None and self.brains:
+            raise ValueError("give either `brain` or `brains`")
+        if self.body is not None and self.bodies:
+            raise ValueError("give either `body` or `bodies`")
+        if not (self.brain or self.brains or self.body or self.bodies):
+            raise ValueError("an experiment needs a brain or a body")
+        engines: dict[str, BrainPart | BodyPart] = {**self.all_brains, **self.all_bodies}
+        if len(engines) != len(self.all_brains) + len(self.all_bodies):
+            raise ValueError("brains and bodies must have different names")
+        for name, part in engines.items():
+            if "/" in name or not name:
+                raise ValueError(f"{name!r} cannot be a name: no slash, not empty")
+            period = part.step or self.step
+            if period % self.step:
+                raise ValueError(f"the step of {name} must be a whole multiple of the experiment's step")
+            if isinstance(part, BrainPart) and period % part.resolution:
+                raise ValueError(f"the step of {name} must be a whole multiple of its resolution")
+        if self.duration is not None and self.duration % self.step:
+            raise ValueError("duration must be a whole multiple of step")
+        for name, value in self.parameters.items():
+            if not isinstance(value, str | int | float) or isinstance(value, bool):
+                raise ValueError(f"parameter {name!r} must be a number or a quantity as text, got {value!r}")
+        return self
+
+    @property
+    def all_brains(self) -> dict[str, BrainPart]:
+        """Brains by name; a single `brain:` is called brain."""
+        return {"brain": self.brain} if self.brain else dict(self.brains)
+
+    @property
+    def all_bodies(self) -> dict[str, BodyPart]:
+        """Bodies by name; a single `body:` is called body."""
+        return {"body": self.body} if self.body else dict(self.bodies)
+
+    def parameter(self, name: str, unit: str) -> float:
+        """Return a number of `parameters:` in `unit`; plain numbers are taken to be in it already."""
+        value = self.parameters[name]
+        return float(value) if isinstance(value, int | float) else quantity(value, unit)

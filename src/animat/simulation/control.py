@@ -1,0 +1,229 @@
+"""The control endpoint of a simulation: commands in, replies and streams out.
+
+A thread owns the command socket, so that clients are answered while a step runs; the loop's thread takes
+commands at step boundaries. Streams go out through a publishing socket with a bounded queue per client: for
+a slow or vanished reader messages are dropped, and the loop is never delayed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import zmq
+import zmq.auth
+
+from animat.errors import AnimatError
+
+__all__ = ["PROTOCOL", "Command", "ControlEndpoint"]
+
+#: Version of the control protocol, stated in `control.json`.
+PROTOCOL = 1
+
+#: Messages that wait for one slow reader before newer ones are dropped.
+_STREAM_QUEUE = 64
+
+
+@dataclass
+class Command:
+    """A request of a client, answered once with `reply` or `refuse`."""
+
+    name: str
+    arguments: dict[str, Any]
+    answer: Callable[[dict[str, Any]], None]
+
+    def reply(self, value: Any = None) -> None:
+        """Answer with a value."""
+        self.answer({"ok": value})
+
+    def refuse(self, error: str) -> None:
+        """Answer with an error in the user's words."""
+        self.answer({"error": error})
+
+
+class ControlEndpoint:
+    """Listens for commands and publishes streams.
+
+    Parameters
+    ----------
+    folder
+        The run folder; the sockets stand in it with mode 0600, or, where its path is too long for a
+        socket, in a fresh folder with mode 0700.
+    immediate
+        Answers commands that need not wait for a step boundary (name, arguments) or returns None.
+    tcp
+        Listen on this address ("127.0.0.1") with CURVE keys made for this run instead.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        immediate: Callable[[str, dict[str, Any]], dict[str, Any] | None],
+        *,
+        tcp: str | None = None,
+    ) -> None:
+        self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._immediate = immediate
+        self._context = zmq.Context()
+        self._router = self._context.socket(zmq.ROUTER)
+        self._router.setsockopt(zmq.LINGER, 500)
+        self._stream = self._context.socket(zmq.XPUB)
+        self._stream.setsockopt(zmq.SNDHWM, _STREAM_QUEUE)
+        self._stream.setsockopt(zmq.LINGER, 200)
+        self._wanted: dict[bytes, int] = {}
+        self._wake_in = self._context.socket(zmq.PAIR)
+        self._wake_out = self._context.socket(zmq.PAIR)
+        self._wake_in.bind("inproc://wake")
+        self._wake_out.connect("inproc://wake")
+        self._wake_lock = threading.Lock()
+        self._folder = folder
+        self._keys: dict[str, str] = {}
+        self._made: Path | None = None
+        self._auth: Any = None
+        self.addresses = self._bind_tcp(tcp) if tcp else self._bind_unix(folder)
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+
+    def description(self) -> dict[str, Any]:
+        """Return what `control.json` says: protocol, addresses, process, keys (tcp only)."""
+        return {"protocol": PROTOCOL, "pid": os.getpid(), **self.addresses, **self._keys}
+
+    def wanted(self, topic: bytes) -> bool:
+        """Whether any client listens to a stream (to be called by the loop's thread only)."""
+        while True:
+            try:
+                message = self._stream.recv(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            name = message[1:]
+            self._wanted[name] = self._wanted.get(name, 0) + (1 if message[:1] == b"\x01" else -1)
+        return any(count > 0 and topic.startswith(name) for name, count in self._wanted.items())
+
+    def publish(self, topic: bytes, content: Mapping[str, Any]) -> None:
+        """Send to the listeners of a stream; drops for those whose queue is full (loop's thread only)."""
+        with suppress(zmq.Again):
+            self._stream.send_multipart([topic, msgspec.msgpack.encode(content)], zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Answer what waits, close the sockets and remove them."""
+        if self._closing:
+            return
+        self._closing = True
+        with self._wake_lock:
+            self._wake_out.send(b"")
+        self._thread.join(timeout=5)
+        while not self.commands.empty():
+            self.commands.get().refuse("the simulation has ended")
+        for socket in (self._stream, self._wake_out):
+            socket.close()
+        if self._auth is not None:
+            self._auth.stop()
+        self._context.destroy(linger=500)
+        for address in self.addresses.values():
+            if address.startswith("ipc://"):
+                Path(address.removeprefix("ipc://")).unlink(missing_ok=True)
+        if self._made is not None:
+            with suppress(OSError):
+                self._made.rmdir()
+
+    def _bind_unix(self, folder: Path) -> dict[str, str]:
+        place = folder.resolve()
+        if len(os.fsencode(place / "control.stream")) > 100:
+            place = self._made = Path(tempfile.mkdtemp(prefix="animat-"))
+        addresses = {"commands": f"ipc://{place / 'control.sock'}", "streams": f"ipc://{place / 'control.stream'}"}
+        mask = os.umask(0o177)
+        try:
+            self._router.bind(addresses["commands"])
+            self._stream.bind(addresses["streams"])
+        except zmq.ZMQError as error:
+            raise AnimatError(f"cannot open the control endpoint in {place}: {error}") from None
+        finally:
+            os.umask(mask)
+        return addresses
+
+    def _bind_tcp(self, host: str) -> dict[str, str]:
+        from zmq.auth.thread import ThreadAuthenticator
+
+        server_public, server_secret = zmq.curve_keypair()
+        client_public, client_secret = zmq.curve_keypair()
+        certificates = Path(tempfile.mkdtemp(prefix="animat-keys-"))
+        (certificates / "client.key").write_text(f'metadata\ncurve\n    public-key = "{client_public.decode()}"\n')
+        self._auth = ThreadAuthenticator(self._context)
+        self._auth.start()
+        self._auth.configure_curve(domain="*", location=str(certificates))
+        for socket in (self._router, self._stream):
+            socket.curve_publickey, socket.curve_secretkey, socket.curve_server = server_public, server_secret, True
+            socket.bind(f"tcp://{host}:*")
+        self._keys = {
+            "server_key": server_public.decode(),
+            "client_public": client_public.decode(),
+            "client_secret": client_secret.decode(),
+        }
+        return {
+            "commands": self._router.getsockopt_string(zmq.LAST_ENDPOINT),
+            "streams": self._stream.getsockopt_string(zmq.LAST_ENDPOINT),
+        }
+
+    def _answer(self, client: bytes, number: int) -> Callable[[dict[str, Any]], None]:
+        def answer(content: dict[str, Any]) -> None:
+            with self._wake_lock, suppress(zmq.ZMQError):
+                self._wake_out.send_multipart([client, msgspec.msgpack.encode({"id": number, **content})])
+
+        return answer
+
+    def _serve(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._wake_in, zmq.POLLIN)
+        try:
+            while True:
+                ready = dict(poller.poll())
+                if self._wake_in in ready:
+                    frames = self._wake_in.recv_multipart()
+                    if len(frames) == 2:
+                        self._router.send_multipart(frames)
+                    elif self._closing:
+                        break
+                if self._router in ready:
+                    self._receive(self._router.recv_multipart())
+        finally:
+            with suppress(zmq.ZMQError):
+                while self._wake_in.poll(0):
+                    frames = self._wake_in.recv_multipart()
+                    if len(frames) == 2:
+                        self._router.send_multipart(frames)
+            self._router.close()
+            self._wake_in.close()
+
+    def _receive(self, frames: list[bytes]) -> None:
+        client = frames[0]
+        try:
+            request = msgspec.msgpack.decode(frames[-1])
+            number, name, arguments = int(request["id"]), str(request["name"]), dict(request.get("arguments", {}))
+        except Exception:
+            answer = {"id": -1, "error": "a request is a msgpack map with id, name and arguments"}
+            self._router.send_multipart([client, msgspec.msgpack.encode(answer)])
+            return
+        try:
+            now = self._immediate(name, arguments)
+        except AnimatError as error:
+            now = {"error": str(error)}
+        if now is not None:
+            self._router.send_multipart([client, msgspec.msgpack.encode({"id": number, **now})])
+        else:
+            self.commands.put(Command(name, arguments, self._answer(client, number)))
+
+
+def new_run_id() -> str:
+    """Return a fresh random name for a run."""
+    return secrets.token_hex(6)

@@ -1,0 +1,158 @@
+"""Call every transfer function once in a throwaway process, on the values that a run would begin with.
+
+A function that fails, never returns, or brings the interpreter down is found before anything is simulated.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.protocol import BodyInfo, Scene
+from animat.errors import AnimatError
+from animat.transfer.bind import Surroundings, bind
+from animat.transfer.board import Board, BodyBoard, BrainBoard
+from animat.transfer.declare import DevicePort, Parameter, TransferFunction
+from animat.transfer.load import error_place, load_functions
+from animat.transfer.schedule import order
+
+__all__ = ["dry_call"]
+
+#: Seconds after which a function counts as one that never returns.
+DRY_TIMEOUT_S = 10.0
+
+
+class _Task(msgspec.Struct):
+    sources: dict[str, str]
+    brains: dict[str, dict[str, int] | None]
+    bodies: dict[str, BodyInfo]
+    sensors: dict[str, bytes]
+    parameters: dict[str, float]
+    sheet_scale: list[tuple[str, str, float]]
+    seconds: float
+
+
+class _Outcome(msgspec.Struct):
+    function: str
+    problem: str = ""
+    file: str = ""
+    line: int | None = None
+
+
+def dry_call(
+    sources: Mapping[str, str],
+    around: Surroundings,
+    sensors: Mapping[str, NDArray[np.float64]],
+    *,
+    seconds: float = 0.0,
+    timeout: float = DRY_TIMEOUT_S,
+) -> None:
+    """Call the functions of `sources` (text by file name) once at time `seconds`; `sensors` are the bodies' flat vectors.
+
+    Functions that read a brain whose populations are not known yet are left out.
+
+    Raises
+    ------
+    AnimatError
+        Naming function, file and line of the first that fails or does not return in `timeout` seconds.
+    """
+    wanted = {
+        (declaration.name, declaration.unit)
+        for name, text in sources.items()
+        for function in load_functions(text, name)
+        for declaration in function.declarations.values()
+        if isinstance(declaration, Parameter)
+    }
+    task = _Task(
+        sources=dict(sources),
+        brains={name: None if sizes is None else dict(sizes) for name, sizes in around.brains.items()},
+        bodies={name: msgspec.structs.replace(info, scene=Scene(shapes=())) for name, info in around.bodies.items()},
+        sensors={name: np.asarray(vector, np.float64).tobytes() for name, vector in sensors.items()},
+        parameters={f"{name}|{unit}": around.parameters[name](unit) for name, unit in wanted if name in around.parameters},
+        sheet_scale=[(*key, scale) for key, scale in around.sheet_scale.items()],
+        seconds=seconds,
+    )
+    command = [sys.executable, "-c", "from animat.transfer.dry import _main; _main()"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
+    try:
+        done = subprocess.run(
+            command, input=msgspec.msgpack.encode(task), capture_output=True, timeout=timeout, env=environment
+        )
+        said, returned, words = done.stdout, done.returncode, done.stderr
+    except subprocess.TimeoutExpired as expired:
+        last = _read(expired.stdout or b"")
+        name = last[-1].function if last else "?"
+        raise AnimatError(
+            f"transfer function {name} did not return within {timeout:g} s in a trial call",
+            file=last[-1].file if last else None,
+            line=last[-1].line if last else None,
+        ) from None
+    outcomes = _read(said)
+    for outcome in outcomes:
+        if outcome.problem:
+            raise AnimatError(f"{outcome.function}: {outcome.problem}", file=outcome.file, line=outcome.line)
+    if returned:
+        tail = words.decode(errors="replace").strip().splitlines()[-3:]
+        name = outcomes[-1].function if outcomes else "transfer functions"
+        raise AnimatError(f"{name} ended the trial process (exit {returned}): {' '.join(tail)}")
+
+
+def _read(said: bytes) -> list[_Outcome]:
+    outcomes = []
+    for line in said.splitlines():
+        try:
+            outcomes.append(msgspec.json.decode(line, type=_Outcome))
+        except msgspec.DecodeError:
+            continue
+    return outcomes
+
+
+def _main() -> None:
+    task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Task)
+    with os.fdopen(os.dup(1), "wb", buffering=0) as out, redirect_stdout(io.StringIO()):
+        for outcome in _call_all(task):
+            out.write(msgspec.json.encode(outcome) + b"\n")
+
+
+def _call_all(task: _Task) -> Iterator[_Outcome]:
+    around = Surroundings(
+        brains=task.brains,
+        bodies=task.bodies,
+        parameters={key.split("|")[0]: _reader(task.parameters, key.split("|")[0]) for key in task.parameters},
+        sheet_scale={(brain, population): scale for brain, population, scale in task.sheet_scale},
+    )
+    board = Board({name: BrainBoard() for name in task.brains}, {n: BodyBoard(info) for n, info in task.bodies.items()})
+    for name, vector in task.sensors.items():
+        board.bodies[name].sensors[:] = np.frombuffer(vector)
+    numbers = itertools.count()
+    functions = [function for name, text in task.sources.items() for function in load_functions(text, name)]
+    for function in order(_known(functions, task)):
+        yield _Outcome(function.name, file=function.file, line=function.line)
+        try:
+            bound = bind(function, around, board, lambda _brain, devices: [next(numbers) for _ in devices])
+            function.call(task.seconds, **bound.arguments)
+        except Exception as error:
+            what = str(error.what) if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
+            place = error.line if isinstance(error, AnimatError) and error.line else error_place(error, function.file)
+            yield _Outcome(function.name, what, function.file, place or function.line)
+
+
+def _reader(values: Mapping[str, float], name: str) -> Callable[[str], float]:
+    return lambda unit: values[f"{name}|{unit}"]
+
+
+def _known(functions: Sequence[TransferFunction], task: _Task) -> list[TransferFunction]:
+    def known(function: TransferFunction) -> bool:
+        ports = [item for item in function.declarations.values() if isinstance(item, DevicePort)]
+        return all(task.brains.get(port.brain or next(iter(task.brains), "")) is not None for port in ports)
+
+    return [function for function in functions if known(function)]
