@@ -1,0 +1,295 @@
+"""Reading a run folder: everything that was flushed, whether the run is finished, going on, or was cut off."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from animat.errors import AnimatError, unknown_name
+from animat.run.format import (
+    EVENTS,
+    MANIFEST,
+    PROFILE,
+    SPIKES_SCHEMA,
+    SUMMARY,
+    Column,
+    columns_of,
+    schema_of,
+    table_file,
+)
+from animat.run.spikes import read_populations, read_shards, shards
+
+__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream"]
+
+_TICKS_PER_S = 1e9
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a run folder for reading.
+
+    Raises
+    ------
+    AnimatError
+        If there is no such folder or it holds no run.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise AnimatError("there is no such run folder", file=path)
+    if not any((path / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
+        raise AnimatError(f"this folder holds no run (no {MANIFEST}, {EVENTS} or {PROFILE})", file=path)
+    return Run(path)
+
+
+def read_stream(path: Path) -> pa.Table | None:
+    """Return the whole record batches of an Arrow stream file, or None if not even its schema is whole."""
+    try:
+        with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
+            batches = []
+            try:
+                for batch in stream:
+                    batch.validate()
+                    batches.append(batch)
+            except (pa.ArrowInvalid, OSError):
+                pass
+            return pa.Table.from_batches(batches, stream.schema)
+    except (pa.ArrowInvalid, OSError):
+        return None
+
+
+class Run:
+    """What a simulation left behind. Tables are read on first use; times are ticks (1 ns) unless named otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Versions, seeds, hashes of inputs, layout, host; empty if the run ended before it was written."""
+        return _read_json(self.folder / MANIFEST)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Key figures; empty while the run goes on or if it was cut off."""
+        return _read_json(self.folder / SUMMARY)
+
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """Lifecycle, live edits, warnings and messages in order; a torn last line is left out."""
+        found = []
+        for number, line in enumerate(_whole_lines(self.folder / EVENTS), start=1):
+            try:
+                event = json.loads(line)
+            except ValueError:
+                event = None
+            if not isinstance(event, dict):
+                raise AnimatError("this line is no JSON object", file=self.folder / EVENTS, line=number)
+            found.append(event)
+        return found
+
+    @cached_property
+    def profile(self) -> dict[str, NDArray[np.float64]]:
+        """Columns of `profile.csv`, one value a step; seconds, except `step`, `tick` and `first`."""
+        rows = list(csv.reader(_whole_lines(self.folder / PROFILE)))
+        if not rows:
+            return {}
+        header, *body = rows
+        try:
+            values = np.array([[float(cell) for cell in row] for row in body]).reshape(len(body), len(header))
+        except ValueError:
+            raise AnimatError(
+                "a line of this file is not made of one number per column", file=self.folder / PROFILE
+            ) from None
+        return {name: values[:, position] for position, name in enumerate(header)}
+
+    @cached_property
+    def signals(self) -> pa.Table:
+        """Port values and sinks, one row a step."""
+        return self.table("signals")
+
+    @cached_property
+    def body(self) -> pa.Table:
+        """Link poses and muscle paths, one row a step."""
+        return self.table("body")
+
+    @cached_property
+    def counts(self) -> pa.Table:
+        """Spikes of every population in each step, one vector column a brain."""
+        return self.table("counts")
+
+    @cached_property
+    def spikes(self) -> pa.Table:
+        """Recorded spikes: population, index, tick, sorted by (tick, population, index)."""
+        if shards(self.folder):
+            return read_shards(self.folder)
+        table = read_stream(self.folder / table_file("spikes"))
+        return SPIKES_SCHEMA.empty_table() if table is None else table
+
+    @cached_property
+    def populations(self) -> dict[str, int]:
+        """Sizes of all populations by name, in order."""
+        return {one.name: one.size for brain in read_populations(self.folder).values() for one in brain}
+
+    def table(self, name: str) -> pa.Table:
+        """Return a recorded table by name; one without rows or columns if it was never written."""
+        table = read_stream(self.folder / table_file(name))
+        return schema_of([]).empty_table() if table is None else table
+
+    def columns(self, table: str = "signals") -> dict[str, Column]:
+        """Return the columns of a table (names, units, shapes) without `tick`."""
+        return {column.name: column for column in columns_of(self._known_table(table).schema)}
+
+    def _known_table(self, name: str) -> pa.Table:
+        return getattr(self, name) if name in ("signals", "body", "counts") else self.table(name)
+
+    def signal(self, name: str, table: str = "signals") -> tuple[NDArray[np.float64], NDArray[Any]]:
+        """Return a signal as (times in s, values of shape (steps, *its shape))."""
+        columns = self.columns(table)
+        if name not in columns:
+            raise unknown_name("signal", name, columns)
+        found = self._known_table(table)
+        return np.asarray(found["tick"]) / _TICKS_PER_S, column_values(found, columns[name])
+
+    def spikes_of(self, population: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Return the recorded spikes of a population as (neuron indices, ticks) in order of time."""
+        names = self.spike_populations
+        if population not in names:
+            if population not in self.populations:
+                raise unknown_name("population", population, self.populations or names)
+            return np.zeros(0, np.uint32), np.zeros(0, np.int64)
+        chosen = self._spike_codes == names.index(population)
+        return np.asarray(self.spikes["index"])[chosen], np.asarray(self.spikes["tick"])[chosen]
+
+    @cached_property
+    def spike_populations(self) -> list[str]:
+        """Names that the population column of `spikes` may take, in order."""
+        chunks = self.spikes["population"].chunks
+        return chunks[0].dictionary.to_pylist() if chunks else []
+
+    @cached_property
+    def _spike_codes(self) -> NDArray[np.int32]:
+        chunks = self.spikes["population"].chunks
+        return np.concatenate([np.zeros(0, np.int32), *(np.asarray(chunk.indices) for chunk in chunks)])
+
+    def rate_history(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """Return the mean rate of every population in each step: (times of step ends in s, Hz by population)."""
+        table = self.counts
+        if not table.num_rows:
+            return np.zeros(0), {}
+        ticks = np.asarray(table["tick"])
+        lengths = _step_lengths(ticks)
+        rates = {}
+        columns = self.columns("counts")
+        for brain, populations in read_populations(self.folder).items():
+            if brain in columns:
+                counts = column_values(table, columns[brain]).reshape(len(ticks), -1)
+                for column, population in zip(counts.T, populations, strict=False):
+                    rates[population.name] = column / lengths / max(1, population.size)
+        return ticks / _TICKS_PER_S, rates
+
+    def rates(self) -> dict[str, float]:
+        """Return the mean rate in Hz of every population over the recorded time."""
+        times, history = self.rate_history()
+        if not len(times):
+            return {}
+        lengths = _step_lengths(np.asarray(self.counts["tick"]))
+        return {name: float(np.average(rates, weights=lengths)) for name, rates in history.items()}
+
+    @cached_property
+    def spike_hash(self) -> str:
+        """SHA-256 over population, index and tick of all recorded spikes in order."""
+        digest = hashlib.sha256()
+        names = self.spike_populations
+        used = np.unique(self._spike_codes)
+        code = np.searchsorted(used, self._spike_codes).astype("<u4")
+        digest.update(json.dumps([names[one] for one in used]).encode())
+        for part in (code, np.asarray(self.spikes["index"]), np.asarray(self.spikes["tick"])):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def signal_hash(self) -> str:
+        """SHA-256 over names, units, ticks and values of all signals."""
+        return _table_hash(self.signals)
+
+    @cached_property
+    def body_hash(self) -> str:
+        """SHA-256 over ticks, link poses and muscle paths."""
+        return _table_hash(self.body)
+
+    def hashes(self) -> dict[str, str]:
+        """Return the three hashes that two runs are compared by."""
+        return {"spikes": self.spike_hash, "signals": self.signal_hash, "body": self.body_hash}
+
+
+def column_values(table: pa.Table, column: Column) -> NDArray[Any]:
+    """Return a column as an array of shape (rows, *column.shape)."""
+    chunks = table[column.name].chunks
+    flat = [np.asarray(chunk.flatten() if column.shape else chunk) for chunk in chunks]
+    values = np.concatenate(flat) if flat else np.zeros(0, column.dtype)
+    return values.reshape(table.num_rows, *column.shape)
+
+
+def profile_summary(profile: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
+    """Return mean and median seconds of every timed column over the steps that are not a first step."""
+    later = _is_later(profile)
+    return {
+        ("step" if name == "step_s" else name): {
+            "mean": float(values[later].mean()),
+            "median": float(np.median(values[later])),
+        }
+        for name, values in profile.items()
+        if name not in ("step", "tick", "first") and later.any()
+    }
+
+
+def _is_later(profile: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+    if "first" in profile:
+        return np.equal(profile["first"], 0)
+    return np.arange(len(next(iter(profile.values()), []))) > 0
+
+
+def _step_lengths(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the length of each step in s from the ticks of their ends; the first begins at 0."""
+    return np.maximum(np.diff(ticks, prepend=0), 1) / _TICKS_PER_S
+
+
+def _table_hash(table: pa.Table) -> str:
+    digest = hashlib.sha256()
+    columns = columns_of(table.schema)
+    digest.update(json.dumps([(one.name, one.unit, one.shape, one.dtype) for one in columns]).encode())
+    for column in (Column("tick", "ns", (), "int64"), *columns):
+        values = column_values(table, column)
+        digest.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AnimatError(f"this file cannot be read as JSON ({error})", file=path) from None
+    if not isinstance(content, dict):
+        raise AnimatError("this file holds no JSON object", file=path)
+    return content
+
+
+def _whole_lines(path: Path) -> Sequence[str]:
+    """Return the lines of a text file that end with a line break, so that a torn last one is left out."""
+    if not path.exists():
+        return []
+    content = path.read_bytes()
+    return content[: content.rfind(b"\n") + 1].decode("utf-8", "replace").splitlines()

@@ -1,0 +1,225 @@
+"""Writing a run folder while the simulation runs: tables, profile, events and the JSON files.
+
+The loop calls `Table.append` and `RunWriter.profile` once a step; both only copy numbers. A block of rows
+becomes one Arrow record batch, written with one system call, once a second or at 64 kB, whichever comes first.
+A process that is killed therefore loses at most the last second, and what was flushed stays readable.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike, NDArray
+
+from animat.brain.protocol import PopulationInfo
+from animat.errors import AnimatError
+from animat.run.files import Appender, free_reserve, plain, take_reserve, write_json
+from animat.run.finish import finish_folder
+from animat.run.format import (
+    CONTROL,
+    EVENTS,
+    MANIFEST,
+    POPULATIONS,
+    PROFILE,
+    PROFILE_COLUMNS,
+    SUMMARY,
+    Column,
+    schema_of,
+    shard_name,
+    table_file,
+)
+
+__all__ = ["RunWriter", "Table"]
+
+#: A table is flushed after this many bytes or seconds (wall clock).
+FLUSH_BYTES = 64 * 1024
+FLUSH_SECONDS = 1.0
+
+#: The two words that end an Arrow IPC stream.
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+class Table:
+    """A growing table; one flat float64 row per step in the order of its columns.
+
+    Parameters
+    ----------
+    path
+        The Arrow stream file to write.
+    columns
+        What a row holds after its tick; a vector takes as many numbers as its shape has.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        self.width = sum(column.size for column in columns)
+        self._schema = schema_of(columns)
+        rows = max(1, FLUSH_BYTES // (8 * (self.width + 1)))
+        self._ticks = np.zeros(rows, np.int64)
+        self._block = np.zeros((rows, self.width))
+        self._filled = 0
+        self._flushed = time.monotonic()
+        self._file = Appender(path)
+        self._file.write(self._schema.serialize())
+
+    def append(self, tick: int, values: ArrayLike) -> None:
+        """Add the row of one step; `values` are `width` numbers, copied."""
+        row = self._filled
+        self._ticks[row] = tick
+        self._block[row] = values
+        self._filled = row + 1
+        if self._filled == len(self._ticks) or time.monotonic() - self._flushed >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows gathered so far as one record batch."""
+        rows, self._filled = self._filled, 0
+        self._flushed = time.monotonic()
+        if rows:
+            self._file.write(self._batch(rows).serialize())
+
+    def _batch(self, rows: int) -> pa.RecordBatch:
+        arrays = [pa.array(self._ticks[:rows])]
+        first = 0
+        for column, field in zip(self.columns, list(self._schema)[1:], strict=True):
+            part: NDArray[Any] = self._block[:rows, first : first + column.size].astype(column.dtype)
+            values = pa.array(part.reshape(-1))
+            if column.shape:
+                values = pa.FixedSizeListArray.from_arrays(values, type=field.type)
+            arrays.append(values)
+            first += column.size
+        return pa.record_batch(arrays, schema=self._schema)
+
+    def close(self) -> None:
+        """Flush and mark the stream as complete."""
+        try:
+            self.flush()
+            self._file.write(_END_OF_STREAM)
+        finally:
+            self._file.close()
+
+
+class RunWriter:
+    """Writes one run folder. Created with the folder; `close` ends its files, also after a failure.
+
+    Parameters
+    ----------
+    folder
+        Made if missing; must not hold another run.
+    profile_columns
+        Columns of `profile.csv`.
+    """
+
+    def __init__(self, folder: Path, *, profile_columns: Sequence[str] = PROFILE_COLUMNS) -> None:
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AnimatError(
+                f"cannot make the run folder ({error.strerror}); choose another with --out", file=folder
+            ) from None
+        if any((self.folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
+            raise AnimatError("this folder already holds a run; choose another with --out, or remove it", file=folder)
+        take_reserve(self.folder)
+        self._tables: dict[str, Table] = {}
+        self._events = Appender(self.folder / EVENTS)
+        self._profile = Appender(self.folder / PROFILE)
+        self._profile.write((",".join(profile_columns) + "\n").encode())
+        self._lines: list[str] = []
+        self._line = ",".join("%d" if name in ("step", "tick", "first") else "%.9g" for name in profile_columns) + "\n"
+        self._profiled = time.monotonic()
+        self._closed = False
+
+    def table(self, name: str, columns: Sequence[Column]) -> Table:
+        """Begin the table `NAME.arrow` (signals, body, counts, or any other)."""
+        if name in self._tables:
+            raise AnimatError(f"the table {name!r} was begun already")
+        twice = {column.name for column in columns if sum(other.name == column.name for other in columns) > 1}
+        if twice:
+            raise AnimatError(f"the table {name!r} has two columns named {sorted(twice)[0]!r}")
+        self._tables[name] = Table(self.folder / table_file(name), columns)
+        return self._tables[name]
+
+    def shard(self, brain: str = "brain") -> Path:
+        """Return the file that the worker of `brain` appends its spikes to (`BrainSettings.shard`)."""
+        return self.folder / shard_name(brain)
+
+    def populations(self, brains: Mapping[str, Sequence[PopulationInfo]]) -> None:
+        """Write the populations of every brain, under the names a user addresses them by.
+
+        The order within a brain is that of `BrainInfo.populations`, which the shards refer to.
+        """
+        content = {
+            brain: [{"name": known.name, "size": known.size, "model": known.model} for known in populations]
+            for brain, populations in brains.items()
+        }
+        write_json(self.folder / POPULATIONS, content)
+
+    def profile(self, row: Sequence[float]) -> None:
+        """Add one step to `profile.csv`, in the order of its columns; seconds."""
+        self._lines.append(self._line % tuple(row))
+        if time.monotonic() - self._profiled >= FLUSH_SECONDS:
+            self._flush_profile()
+
+    def _flush_profile(self) -> None:
+        lines, self._lines = self._lines, []
+        self._profiled = time.monotonic()
+        if lines:
+            self._profile.write("".join(lines).encode())
+
+    def event(self, kind: str, tick: int, **fields: object) -> None:
+        """Add one line to `events.jsonl` at once; `kind` is a word such as state, edit, warning, message."""
+        content = {"kind": kind, "tick": tick, "wall": time.time(), **fields}
+        self._events.write((json.dumps(content, ensure_ascii=False, default=plain) + "\n").encode())
+
+    def manifest(self, content: Mapping[str, Any]) -> None:
+        """Write `manifest.json` (again)."""
+        write_json(self.folder / MANIFEST, content)
+
+    def control(self, content: Mapping[str, Any]) -> None:
+        """Write `control.json`, readable by its owner only."""
+        write_json(self.folder / CONTROL, content, mode=0o600)
+
+    def summary(self, content: Mapping[str, Any]) -> None:
+        """Write `summary.json` (again)."""
+        write_json(self.folder / SUMMARY, content)
+
+    def flush(self) -> None:
+        """Write everything gathered so far, for example when the simulation pauses."""
+        for table in self._tables.values():
+            table.flush()
+        self._flush_profile()
+
+    def close(self) -> None:
+        """Flush and close all tables, profile and events; may be called twice.
+
+        Raises
+        ------
+        AnimatError
+            If something could not be written; everything else is closed all the same.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        failure: AnimatError | None = None
+        for end in (*(table.close for table in self._tables.values()), self._flush_profile):
+            try:
+                end()
+            except AnimatError as error:
+                failure = failure or error
+        self._profile.close()
+        self._events.close()
+        free_reserve(self.folder)
+        if failure is not None:
+            raise failure
+
+    def finish(self) -> None:
+        """Close, gather the shards into `spikes.arrow`, and write the Parquet copies."""
+        self.close()
+        finish_folder(self.folder)
