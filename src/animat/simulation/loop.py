@@ -166,6 +166,8 @@ class ClosedLoop:
         for body in self.board.bodies.values():
             body.controls[:] = body.info.rest()
             body.images.clear()
+        for brain in self.board.brains.values():
+            brain.rewind()
 
     def _run_functions(self, finished: Finished) -> None:
         seconds = self.time / 1e9

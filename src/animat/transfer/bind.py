@@ -11,10 +11,10 @@ import msgspec
 import numpy as np
 
 from animat.body.protocol import BodyInfo, Port
-from animat.brain.devices import KINDS, initial_values
+from animat.brain.devices import KINDS
 from animat.brain.protocol import Device
 from animat.errors import AnimatError, unknown_name
-from animat.transfer.board import Board, BodyBoard
+from animat.transfer.board import Board, BodyBoard, BrainBoard
 from animat.transfer.declare import BodyPort, DevicePort, Parameter, TransferFunction, Variable
 from animat.transfer.handles import (
     BodyHandle,
@@ -25,10 +25,10 @@ from animat.transfer.handles import (
     VariableHandle,
 )
 
-__all__ = ["Bound", "Surroundings", "bind", "resolve", "unbind"]
+__all__ = ["Bound", "Surroundings", "bind", "release", "resolve"]
 
-#: Attaches devices to the named brain and returns their indices.
-Attach = Callable[[str, Sequence[Device]], list[int]]
+#: Attaches a device to the named brain and returns its index.
+Attach = Callable[[str, Device], int]
 
 
 @dataclass(frozen=True)
@@ -87,15 +87,20 @@ def resolve(function: TransferFunction, around: Surroundings) -> dict[str, tuple
 def bind(function: TransferFunction, around: Surroundings, board: Board, attach: Attach) -> Bound:
     """Resolve `function`, attach its devices and return it ready to be called.
 
-    Variables that exist already keep their value.
+    A device that is attached already under the same name with the same description is used again, and
+    variables that exist keep their value.
     """
     arguments: dict[str, Any] = {}
     attached: dict[str, tuple[str, int]] = {}
     variables: list[str] = []
     for parameter, (brain, device) in resolve(function, around).items():
-        (index,) = attach(brain, [device])
+        side = board.brains[brain]
+        index = next((known for known, other in side.devices.items() if other == device), None)
+        if index is None:
+            index = attach(brain, device)
+            side.add(index, device, _elements(device, around.brains[brain] or {}))
         attached[parameter] = (brain, index)
-        arguments[parameter] = _device_handle(device, brain, index, around, board)
+        arguments[parameter] = _device_handle(device, index, side)
     for parameter, declaration in function.declarations.items():
         owner = f"{function.name}.{parameter}"
         if isinstance(declaration, BodyPort):
@@ -112,22 +117,34 @@ def bind(function: TransferFunction, around: Surroundings, board: Board, attach:
     return Bound(function, arguments, attached, variables)
 
 
-def unbind(bound: Bound, board: Board, others: Sequence[Bound], detach: Callable[[str, Sequence[int]], None]) -> None:
-    """Remove a function: detach its devices, set its controls to rest, drop variables that nobody else has."""
-    for brain, index in bound.devices.values():
-        detach(brain, [index])
-    for declaration in bound.function.declarations.values():
-        if isinstance(declaration, BodyPort) and declaration.writes:
-            body = board.bodies[_which("body", declaration.body, board.bodies)]
-            for attribute in declaration.writes:
-                for name in declaration.attributes[attribute]:
-                    port = body.control_ports[name]
-                    body.controls[port.offset : port.offset + port.size] = port.rest
-    kept = {key for other in others for key in other.variables}
-    for key in bound.variables:
-        if key not in kept:
-            board.variables.pop(key, None)
-            board.initial.pop(key, None)
+def release(
+    board: Board, before: Sequence[Bound], after: Sequence[Bound], detach: Callable[[str, Sequence[int]], None]
+) -> None:
+    """Drop what `before` had and `after` has not: devices are detached, controls set to rest, variables forgotten."""
+    devices = {place for bound in after for place in bound.devices.values()}
+    for bound in before:
+        for brain, index in bound.devices.values():
+            if (brain, index) not in devices:
+                detach(brain, [index])
+                board.brains[brain].forget(index)
+    for body, port in _written(board, before) - _written(board, after):
+        found = board.bodies[body].control_ports[port]
+        board.bodies[body].controls[found.offset : found.offset + found.size] = found.rest
+    variables = {key for bound in after for key in bound.variables}
+    for key in [key for bound in before for key in bound.variables if key not in variables]:
+        board.variables.pop(key, None)
+        board.initial.pop(key, None)
+
+
+def _written(board: Board, functions: Sequence[Bound]) -> set[tuple[str, str]]:
+    return {
+        (_which("body", declaration.body, board.bodies), port)
+        for bound in functions
+        for declaration in bound.function.declarations.values()
+        if isinstance(declaration, BodyPort)
+        for attribute in declaration.writes
+        for port in declaration.attributes[attribute]
+    }
 
 
 def _which(kind: str, name: str | None, known: Mapping[str, Any]) -> str:
@@ -173,22 +190,18 @@ def _port(info: BodyInfo, name: str, *, written: bool) -> Port:
     raise unknown_name(f"{direction} of the body", name, [port.name for port in ports])
 
 
-def _device_handle(device: Device, brain: str, index: int, around: Surroundings, board: Board) -> Any:
-    side = board.brains[brain]
+def _elements(device: Device, sizes: Mapping[str, int]) -> int:
+    if not device.each:
+        return 1
+    return sum(len(selection.resolve(sizes[selection.population])) for selection in device.neurons)
+
+
+def _device_handle(device: Device, index: int, side: BrainBoard) -> SourceHandle | RecorderHandle | SinkHandle:
     kind = KINDS[device.kind]
-    sizes = around.brains[brain] or {}
-    elements = (
-        sum(len(selection.resolve(sizes[selection.population])) for selection in device.neurons) if device.each else 1
-    )
-    side.devices[index] = device
     if kind.direction == "source":
-        for name, value in initial_values(device).items():
-            side.inputs[index, name] = value
-        return SourceHandle(device.name, side, index, tuple(kind.settable), elements)
+        return SourceHandle(device.name, side, index, tuple(kind.settable), side.elements[index])
     if kind.reads == "spikes":
         return RecorderHandle(device.name, side, index)
-    side.sinks.append(index)
-    side.values[index] = [0.0] * elements if device.each else 0.0
     return SinkHandle(device.name, side, index, kind.reads, device.each)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.protocol import BodyInfo, BodyReply
+from animat.brain.devices import KINDS, initial_values
 from animat.brain.protocol import BrainReply, Change, Device
 
 __all__ = ["Board", "BodyBoard", "BrainBoard"]
@@ -27,12 +28,45 @@ class BrainBoard:
 
     def __init__(self) -> None:
         self.devices: dict[int, Device] = {}
+        self.elements: dict[int, int] = {}
         self.sinks: list[int] = []
         self.values: dict[int, float | list[float]] = {}
         self.spikes: dict[int, Spikes] = {}
         self.counts: list[int] = []
         self.inputs: dict[tuple[int, str], float | list[float]] = {}
         self._pending: dict[tuple[int, str], float | list[float]] = {}
+
+    def add(self, index: int, device: Device, elements: int) -> None:
+        """Take in an attached device with its values at rest."""
+        self.devices[index] = device
+        self.elements[index] = elements
+        kind = KINDS[device.kind]
+        if kind.direction == "source":
+            for name, value in initial_values(device).items():
+                self.inputs[index, name] = value
+        elif kind.reads != "spikes":
+            self.sinks.append(index)
+            self.values[index] = [0.0] * elements if device.each else 0.0
+
+    def forget(self, index: int) -> None:
+        """Drop a detached device."""
+        del self.devices[index], self.elements[index]
+        if index in self.sinks:
+            self.sinks.remove(index)
+        self.values.pop(index, None)
+        self.spikes.pop(index, None)
+        for key in [key for key in self.inputs if key[0] == index]:
+            del self.inputs[key]
+            self._pending.pop(key, None)
+
+    def rewind(self) -> None:
+        """Return all values to rest, as the engine does in a reset."""
+        devices, elements = dict(self.devices), dict(self.elements)
+        self.sinks.clear()
+        self._pending.clear()
+        self.spikes = {}
+        for index, device in devices.items():
+            self.add(index, device, elements[index])
 
     def set_input(self, device: int, name: str, value: float | list[float]) -> None:
         """Set a source property; it is sent with the next advance if it differs."""

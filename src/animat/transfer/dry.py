@@ -138,7 +138,7 @@ def _call_all(task: _Task) -> Iterator[_Outcome]:
     for function in order(_known(functions, task)):
         yield _Outcome(function.name, file=function.file, line=function.line)
         try:
-            bound = bind(function, around, board, lambda _brain, devices: [next(numbers) for _ in devices])
+            bound = bind(function, around, board, lambda _brain, _device: next(numbers))
             function.call(task.seconds, **bound.arguments)
         except Exception as error:
             what = str(error.what) if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"

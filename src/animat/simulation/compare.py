@@ -1,0 +1,68 @@
+"""Run an experiment's comparison (`compare:`) and put the difference into the summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from animat.errors import AnimatError
+from animat.run.reader import Run, open_run
+from animat.run.writer import write_json
+from animat.simulation.lifecycle import State
+from animat.simulation.runner import Progress, Runner
+
+__all__ = ["difference", "run_comparison"]
+
+
+def run_comparison(runner: Runner, progress: Progress) -> None:
+    """Repeat a completed run with the settings of `compare:` into `comparison/`; the summary gets the difference."""
+    compare = runner.experiment.part.compare
+    assert compare is not None
+    settings = [f"{name}={value}" for name, value in compare.set.items()]
+    other = Runner(
+        runner.experiment.with_overrides(settings),
+        runner.folder / "comparison",
+        progress=lambda what, done: progress(f"{what} ({', '.join(settings)})", done),
+    )
+    try:
+        other.catch_signals()
+        other.initialize()
+        other.serve()
+    except AnimatError as error:
+        other.fail(str(error))
+    except KeyboardInterrupt:
+        other.end("stop", "interrupted by the user")
+    finally:
+        other.close()
+    run = open_run(runner.folder)
+    summary = dict(run.summary or {})
+    if other.state is State.COMPLETED:
+        summary["comparison"] = difference(
+            run, open_run(other.folder), compare.signal, compare.axis, compare.after, compare.label, settings
+        )
+    else:
+        summary["comparison"] = {"settings": settings, "state": str(other.state), "error": other.error or other.reason}
+    write_json(runner.folder / "summary.json", summary)
+
+
+def difference(
+    run: Run, other: Run, signal: str, axis: int | None, after: int, label: str, settings: list[str]
+) -> dict[str, Any]:
+    """Return how `signal` differs between two runs after a tick: mean, largest and at the end."""
+    times, mine = run.signal(signal)
+    _, theirs = other.signal(signal)
+    if axis is not None:
+        mine, theirs = mine[:, axis], theirs[:, axis]
+    change = (mine - theirs)[times * 1e9 > after + 0.5]
+    if not change.size:
+        return {"label": label, "settings": settings, "signal": signal}
+    return {
+        "label": label,
+        "settings": settings,
+        "signal": signal if axis is None else f"{signal}[{axis}]",
+        "after_ms": after / 1e6,
+        "mean": float(np.mean(change)),
+        "largest": float(change[np.argmax(np.abs(change))]),
+        "final": float(change[-1]),
+    }

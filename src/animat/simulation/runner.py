@@ -1,0 +1,458 @@
+"""Carries the closed loop's instructions out: engines, recording, commands, streams, and how it all ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
+from animat.brain.protocol import BrainInfo, BrainReply, Device
+from animat.brain.remote import BrainLink
+from animat.errors import AnimatError, unknown_name
+from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
+from animat.experiment.read import Experiment
+from animat.run.report import write_scene
+from animat.run.writer import RunWriter, Table
+from animat.simulation.commands import COMMANDS
+from animat.simulation.control import Command, ControlEndpoint
+from animat.simulation.events import Event, EventQueue
+from animat.simulation.lifecycle import FINAL, State, transition
+from animat.simulation.loop import ClosedLoop, StopFunction
+from animat.simulation.outside import apply_event
+from animat.simulation.profile import Profile
+from animat.simulation.signals import Signals, body_columns, body_row
+from animat.simulation.summary import manifest, summary
+from animat.transfer.bind import Bound, Surroundings, bind
+from animat.transfer.board import Board, BodyBoard, BrainBoard
+from animat.transfer.dry import dry_call
+
+__all__ = ["Progress", "Runner"]
+
+#: Called with what is going on and the fraction done (or None): building, simulating, finishing.
+Progress = Callable[[str, float | None], None]
+
+#: Spikes per step that travel with a reply for viewers.
+_SAMPLE = 256
+#: Seconds that a transfer function gets to return after the user asked to stop.
+_GRACE_S = 2.0
+
+
+class Runner:
+    """One running experiment, in this process: `initialize`, then `serve` until it has ended.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    folder
+        The run folder; must not hold a run.
+    progress
+        Told what is going on; called once per step, so it must be quick.
+    tcp
+        Open the control endpoint on this address with keys instead of a unix socket.
+    """
+
+    def __init__(
+        self, experiment: Experiment, folder: Path, *, progress: Progress = lambda _what, _done: None, tcp: str | None = None
+    ) -> None:
+        self.experiment = experiment
+        self.folder = folder
+        self.progress = progress
+        self.state = State.CREATED
+        self.reason = ""
+        self.error = ""
+        self.steps = 0
+        self.profile = Profile()
+        self.links: dict[str, BrainLink] = {}
+        self.infos: dict[str, BrainInfo] = {}
+        self.bodies: dict[str, tuple[BodyEngine, BodyInfo]] = {}
+        self.sources: dict[str, str] = {}
+        self.peak_memory_mb: dict[str, float] = {}
+        self.counts: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
+        self.began = time.monotonic()
+        self.until: int | None = None
+        self.waiting: list[Command] = []
+        self.undo: dict[tuple[int, str], list[tuple[str, Any]]] = {}
+        self.stop_asked: str | None = None
+        self.episode = 1
+        self._held: dict[str, BodyReply] = {}
+        self.writer = RunWriter(folder)
+        self.control = ControlEndpoint(folder, self._immediate, tcp=tcp)
+        self.writer.control(self.control.description())
+        self._thread = threading.get_ident()
+
+    # -- beginning ---------------------------------------------------------------------------------------------
+
+    def initialize(self) -> None:
+        """Build brains and bodies, attach devices, check the transfer functions, open the recording."""
+        self.parts = parts = load_parts(self.experiment)
+        self.sources = dict(parts.sources)
+        self.writer.manifest(manifest(self.experiment, parts))
+        self.progress("loading bodies", None)
+        self.bodies = open_bodies(parts)
+        self.around = parts.surroundings({name: info for name, (_, info) in self.bodies.items()})
+        parts.check_names(self.around)
+        self._load_brains(parts)
+        sizes = {name: info.sizes() for name, info in self.infos.items()}
+        self.around = replace(self.around, brains=sizes)
+        specs = parts.check_names(self.around)
+        self.board = Board(
+            {name: BrainBoard() for name in self.links},
+            {name: BodyBoard(info) for name, (_, info) in self.bodies.items()},
+        )
+        for name, (engine, _) in self.bodies.items():
+            self.board.bodies[name].receive(engine.read())
+        self.progress("trying transfer functions", None)
+        self.dry_call(self.sources)
+        functions = [bind(function, self.around, self.board, self.attach) for function in parts.functions]
+        part = self.experiment.part
+        self.loop = ClosedLoop(
+            part.step,
+            {name: brain.step or part.step for name, brain in part.all_brains.items()},
+            {name: body.step or part.step for name, body in part.all_bodies.items()},
+            self.board,
+            functions,
+            EventQueue(Event(*spec) for spec in specs),
+        )
+        self._open_recording()
+        self.writer.manifest(manifest(self.experiment, parts, self.infos, self.bodies))
+        self.change("initialize")
+
+    def attach(self, brain: str, device: Device) -> int:
+        """Attach a device to a brain and return its index."""
+        return self.links[brain].attach([device])[0]
+
+    def detach(self, brain: str, indices: Sequence[int]) -> None:
+        """Detach devices from a brain."""
+        self.links[brain].detach(indices)
+
+    def link(self, brain: str | None) -> BrainLink:
+        """Return the link to a named brain, or to the only one."""
+        if brain is None and len(self.links) == 1:
+            return next(iter(self.links.values()))
+        if brain not in self.links:
+            raise unknown_name("brain", str(brain), self.links)
+        return self.links[brain]
+
+    def _load_brains(self, parts: Parts) -> None:
+        sizes = parts.sizes()
+        for name, part in self.experiment.part.all_brains.items():
+            populations = sizes[name]
+            settings = brain_settings(
+                self.experiment,
+                name,
+                None if populations is None else list(populations),
+                self.writer.shard(name).resolve(),
+                _SAMPLE,
+            )
+            link = self.links[name] = BrainLink(
+                part.engine,
+                python=part.python,
+                launch=part.launch,
+                title=f"{self.experiment.part.name} ({self.folder})",
+                log=self.folder / f"{name}.log",
+            )
+            self.infos[name] = link.load(
+                parts.brains[name], settings, lambda what, done: self.progress(f"building: {what}", done)
+            )
+            self.counts[name] = np.zeros(len(self.infos[name].populations), np.int64)
+        self.writer.populations({name: info.populations for name, info in self.infos.items()})
+
+    def _open_recording(self) -> None:
+        record = self.experiment.part.record
+        self.signals = Signals(self.board, self.loop.functions, record.signals)
+        self.signal_table = self.writer.table("signals", self.signals.columns) if self.signals.columns else None
+        replies = [(name, side.reply) for name, side in self.board.bodies.items() if side.reply is not None]
+        self.body_table: Table | None = None
+        if record.body and replies:
+            self.body_table = self.writer.table("body", body_columns(replies))
+            name, (_, info) = next(iter(self.bodies.items()))
+            write_scene(self.folder, info)
+        self.count_tables = {name: self.writer.count_table(name, info) for name, info in self.infos.items()}
+
+    def dry_call(self, sources: dict[str, str]) -> None:
+        """Call the functions once in a throwaway process, on the present values of the sensors."""
+        sensors = {name: side.sensors for name, side in self.board.bodies.items()}
+        try:
+            dry_call(sources, self.around, sensors)
+        except AnimatError as error:
+            if error.file is not None and not Path(error.file).is_absolute():
+                error.file = str(self.experiment.folder / error.file)
+            raise
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    def serve(self, *, start: bool = True) -> State:
+        """Run (at once, or when a client says so) until the simulation has ended; return how."""
+        if start:
+            self.change("run")
+        deadline = self.experiment.part.timeout
+        while self.state not in FINAL:
+            self._take_commands()
+            if self.stop_asked is not None and self.state not in FINAL:
+                self.end("stop", self.stop_asked)
+            elif deadline is not None and (time.monotonic() - self.began) * 1e9 > deadline:
+                self.end("stop", f"time-out after {deadline / 1e9:g} s of real time")
+            elif self.state is State.RUNNING:
+                self._run_step()
+        return self.state
+
+    def _take_commands(self) -> None:
+        while self.state not in FINAL:
+            idle = self.state is not State.RUNNING and self.stop_asked is None
+            try:
+                command = self.control.commands.get(timeout=0.1) if idle else self.control.commands.get_nowait()
+            except Exception:  # queue.Empty of SimpleQueue
+                deadline = self.experiment.part.timeout
+                if not idle or (deadline is not None and (time.monotonic() - self.began) * 1e9 > deadline):
+                    return
+                continue
+            try:
+                COMMANDS[command.name](self, command)
+            except AnimatError as error:
+                command.refuse(str(error))
+            except (TypeError, KeyError, ValueError) as error:
+                command.refuse(f"{command.name}: {type(error).__name__}: {error}")
+
+    def _run_step(self) -> None:
+        try:
+            self._step()
+        except AnimatError as error:
+            if self.stop_asked is not None:
+                self.end("stop", f"{self.stop_asked}; {error}")
+            else:
+                self.fail(str(error))
+            return
+        duration = self.experiment.part.duration
+        if duration is not None and self.loop.time >= duration:
+            self.end("complete", "")
+        elif self.until is not None and self.loop.time >= self.until:
+            self.until = None
+            self.change("pause")
+
+    def _step(self) -> None:
+        clock = time.perf_counter
+        t0 = clock()
+        loop = self.loop
+        if loop.time == 0 and self.steps == 0:
+            self._outside(loop.start())
+        brain_starts, body_starts = loop.begin()
+        for brain in brain_starts:
+            self.links[brain.name].start(brain.changes, brain.until)
+        t1 = clock()
+        body_replies: dict[str, BodyReply] = {}
+        for body in body_starts:
+            body_replies[body.name] = self.bodies[body.name][0].advance(body.controls, body.until)
+        t2 = clock()
+        due_brains, due_bodies = loop.due()
+        self._held.update(body_replies)
+        brain_replies: dict[str, BrainReply] = {name: self.links[name].finish() for name in due_brains}
+        t3 = clock()
+        finished = loop.finish(brain_replies, {name: self._held.pop(name) for name in due_bodies})
+        for problem in finished.problems:
+            self.writer.event(
+                "transfer_function_failed",
+                loop.time,
+                function=problem.function,
+                file=problem.file,
+                line=problem.line,
+                text=problem.text,
+            )
+            self.tell(f"{problem.file}:{problem.line}: {problem.function} failed and was put aside: {problem.text}")
+        self._outside(finished.events)
+        t4 = clock()
+        self._record(brain_replies)
+        self._publish(brain_replies)
+        t5 = clock()
+        self.steps += 1
+        self.profile.add(self.writer, self.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5), finished.transfer_s)
+        duration = self.experiment.part.duration
+        self.progress("simulating", None if duration is None else loop.time / duration)
+
+    def _record(self, replies: dict[str, BrainReply]) -> None:
+        tick = self.loop.time
+        if self.signal_table is not None:
+            self.signal_table.append(tick, self.signals.row())
+        if self.body_table is not None:
+            self.body_table.append(
+                tick, body_row([side.reply for side in self.board.bodies.values() if side.reply is not None])
+            )
+        for name, reply in replies.items():
+            self.counts[name] += reply.counts
+            self.count_tables[name].append(tick, reply.counts)
+            if reply.memory_mb:
+                self.peak_memory_mb[name] = max(self.peak_memory_mb.get(name, 0.0), reply.memory_mb)
+
+    def _publish(self, replies: dict[str, BrainReply]) -> None:
+        control, tick = self.control, self.loop.time
+        if control.wanted(b"state"):
+            control.publish(b"state", self.status())
+        if control.wanted(b"signals"):
+            names = [column.name for column in self.signals.columns]
+            control.publish(b"signals", {"tick": tick, "names": names, "values": self.signals.row().tolist()})
+        if control.wanted(b"spikes"):
+            for name, reply in replies.items():
+                control.publish(
+                    b"spikes", {"tick": tick, "brain": name, "sample": reply.sample, "counts": list(reply.counts)}
+                )
+        if control.wanted(b"poses"):
+            for name, side in self.board.bodies.items():
+                if side.reply is not None:
+                    control.publish(
+                        b"poses",
+                        {"tick": tick, "body": name, "poses": side.reply.poses.tolist(), "paths": side.reply.paths.tolist()},
+                    )
+
+    def _outside(self, events: list[Event]) -> None:
+        for event in events:
+            self.writer.event("event", self.loop.time, action=event.kind, target=event.target, value=event.value, undo=event.undo)
+            if event.kind == "message" and not event.undo:
+                self.tell(str(event.value))
+            elif event.kind == "stop" and not event.undo:
+                self.stop_asked = str(event.value)
+            else:
+                apply_event(self, event)
+
+    def tell(self, text: str) -> None:
+        """Show a message to the user: in the run's events, to clients, and to whoever runs this."""
+        self.writer.event("message", self.loop.time, text=text)
+        self.control.publish(b"message", {"tick": self.loop.time, "text": text})
+        self.progress(f"message: {text}", None)
+
+    # -- states and endings ------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """Return state, clock and speed as clients see them."""
+        loop = getattr(self, "loop", None)
+        return {
+            "state": str(self.state),
+            "tick": loop.time if loop else 0,
+            "step": self.experiment.part.step,
+            "steps": self.steps,
+            "duration": self.experiment.part.duration,
+            "real_time_factor": self.profile.real_time_factor(self.experiment.part.step),
+            "name": self.experiment.part.name,
+            "error": self.error,
+        }
+
+    def change(self, trigger: str) -> None:
+        """Change the state and tell everybody."""
+        before, self.state = self.state, transition(self.state, trigger)
+        if before is not self.state:
+            tick = self.loop.time if hasattr(self, "loop") else 0
+            self.writer.event("state", tick, state=str(self.state), before=str(before))
+            self.control.publish(b"state", self.status())
+        if self.state is State.PAUSED:
+            self.writer.flush()
+        if self.state is not State.RUNNING:
+            for command in self.waiting:
+                command.reply(self.status())
+            self.waiting.clear()
+
+    def resume(self, until: int | None) -> None:
+        """Run on, to a tick or to the end."""
+        self.change("run")
+        self.until = until
+
+    def reset(self) -> None:
+        """Return to time 0 with the same seed; what was recorded moves to `episodes/N`."""
+        transition(self.state, "reset")
+        self.progress("resetting", None)
+        self.writer.event("reset", self.loop.time)
+        self.writer.finish()
+        self.writer.summary(summary(self))
+        archive(self.folder, self.episode)
+        self.episode += 1
+        self.writer = RunWriter(self.folder)
+        self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
+        self.writer.populations({name: info.populations for name, info in self.infos.items()})
+        for name, link in self.links.items():
+            link.reset()
+            self.counts[name][:] = 0
+        self.loop.reset()
+        for name, (engine, _) in self.bodies.items():
+            engine.reset()
+            self.board.bodies[name].receive(engine.read())
+        self.steps, self.profile, self.until = 0, Profile(), None
+        self.undo.clear()
+        self._held.clear()
+        self._open_recording()
+        self.change("reset")
+
+    def end(self, trigger: str, reason: str) -> None:
+        """End for good by "complete" or "stop"."""
+        self.reason = reason
+        self.change(trigger)
+
+    def fail(self, error: str) -> None:
+        """End for good by a failure, which the run folder keeps."""
+        self.error = error
+        with suppress(AnimatError):
+            self.change("fail")
+        self.state = State.FAILED
+
+    def close(self) -> None:
+        """Free the engines, finish the recording, write summary; whatever happened before."""
+        for name, link in self.links.items():
+            self.peak_memory_mb[name] = max(self.peak_memory_mb.get(name, 0.0), link.peak_memory_mb())
+            link.close()
+        for engine, _ in self.bodies.values():
+            engine.close()
+        problems = []
+        try:
+            self.writer.finish()
+        except AnimatError as error:
+            problems.append(str(error))
+            if self.state is not State.FAILED:
+                self.state, self.error = State.FAILED, str(error)
+        with suppress(AnimatError):
+            self.writer.summary(summary(self))
+        self.control.close()
+        (self.folder / "control.json").unlink(missing_ok=True)
+
+    # -- commands and signals ----------------------------------------------------------------------------------
+
+    def _immediate(self, name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+        if name == "status":
+            return {"ok": self.status()}
+        if name == "stop":
+            self.ask_to_stop(str(arguments.get("reason") or "stopped by a client"))
+            return None
+        if name not in COMMANDS:
+            return {"error": f"unknown command {name!r}; known: status, {', '.join(sorted(COMMANDS))}"}
+        return None
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Stop after the present step; a transfer function that does not return is interrupted after 2 s."""
+        self.stop_asked = reason
+        timer = threading.Timer(_GRACE_S, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.daemon = True
+        timer.start()
+
+    def catch_signals(self) -> None:
+        """Let Ctrl-C end the run after the present step, a second one abandon it; call from the main thread."""
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            if self.stop_asked is not None or self.state is State.CREATED:
+                raise KeyboardInterrupt
+            self.ask_to_stop("interrupted by the user")
+
+        def break_function(_number: int, _frame: FrameType | None) -> None:
+            loop = getattr(self, "loop", None)
+            if self.stop_asked is not None and loop is not None and loop.running is not None:
+                raise StopFunction
+
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, interrupt)
+        signal.signal(signal.SIGUSR1, break_function)

@@ -1,0 +1,139 @@
+"""What a run says of itself: `manifest.json` (what was run, on what) and `summary.json` (what came out)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import resource
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.protocol import BrainInfo
+from animat.experiment.parts import Parts, input_hash
+from animat.experiment.read import Experiment
+
+if TYPE_CHECKING:
+    from animat.simulation.runner import Runner
+
+__all__ = ["manifest", "summary"]
+
+_PACKAGES = ("animat", "numpy", "mujoco", "opensim", "nest-simulator", "pyarrow", "pyzmq", "msgspec")
+
+
+def manifest(
+    experiment: Experiment,
+    parts: Parts,
+    brains: Mapping[str, BrainInfo] = {},
+    bodies: Mapping[str, tuple[BodyEngine, BodyInfo]] = {},
+) -> dict[str, Any]:
+    """Return what was run: description, overrides, hashes of every input, versions, layout, host."""
+    part = experiment.part
+    inputs = {experiment.file.name: _file_hash(experiment.file.read_bytes())}
+    inputs |= {name: _file_hash(text.encode()) for name, text in parts.sources.items()}
+    inputs |= {f"brain {name}": input_hash(brain) for name, brain in parts.brains.items()}
+    inputs |= {f"body {name}": input_hash(body) for name, body in parts.bodies.items()}
+    return {
+        "format": 1,
+        "name": part.name,
+        "description": part.description,
+        "experiment": "experiment",
+        "overrides": list(experiment.overrides),
+        "seed": part.seed,
+        "step_ns": part.step,
+        "duration_ns": part.duration,
+        "inputs_sha256": inputs,
+        "brains": {
+            name: {
+                "engine": info.engine,
+                "version": info.version,
+                "neurons": info.neurons,
+                "synapses": info.synapses,
+                "populations": len(info.populations),
+                "min_delay_ms": info.min_delay_ms,
+                "max_delay_ms": info.max_delay_ms,
+                "build_s": info.build_s,
+                "threads": part.all_brains[name].threads,
+                "virtual_processes": part.all_brains[name].virtual_processes or part.all_brains[name].threads,
+                "resolution_ns": part.all_brains[name].resolution,
+            }
+            for name, info in brains.items()
+        },
+        "bodies": {
+            name: {
+                "engine": info.engine,
+                "version": info.version,
+                "timestep_ns": info.timestep,
+                "muscles": len(info.muscles),
+                "joints": len(info.joints),
+            }
+            for name, (_, info) in bodies.items()
+        },
+        "versions": {"python": platform.python_version(), **_versions()},
+        "host": {
+            "name": socket.gethostname(),
+            "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        },
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def summary(runner: Runner) -> dict[str, Any]:
+    """Return what came out: state, sizes, speed, rates, memory."""
+    step = runner.experiment.part.step
+    simulated = runner.loop.time if hasattr(runner, "loop") else 0
+    rates: dict[str, float] = {}
+    spikes = 0
+    many = len(runner.infos) > 1
+    for name, info in runner.infos.items():
+        counts = runner.counts[name]
+        spikes += int(counts.sum())
+        for population, count in zip(info.populations, counts, strict=True):
+            key = f"{name}/{population.name}" if many else population.name
+            rates[key] = float(count) / population.size / (simulated / 1e9) if simulated else 0.0
+    return {
+        "name": runner.experiment.part.name,
+        "state": str(runner.state),
+        "reason": runner.reason,
+        "error": runner.error,
+        "steps": runner.steps,
+        "simulated_ms": simulated / 1e6,
+        "wall_s": time.monotonic() - runner.began,
+        "real_time_factor": runner.profile.real_time_factor(step),
+        "profile": runner.profile.table(),
+        "neurons": sum(info.neurons for info in runner.infos.values()),
+        "synapses": sum(info.synapses for info in runner.infos.values()),
+        "spikes": spikes,
+        "rates_hz": rates,
+        "peak_memory_mb": {"simulation": _own_peak_mb(), **runner.peak_memory_mb},
+        "transfer_functions_put_aside": [
+            {"function": bound.function.name, "problem": bound.problem}
+            for bound in (runner.loop.functions if hasattr(runner, "loop") else [])
+            if bound.problem
+        ],
+    }
+
+
+def _own_peak_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _file_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
