@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from animat.brain.protocol import SHARD_DTYPE, PopulationInfo
+from animat.brain.protocol import SHARD_DTYPE, BrainInfo, PopulationInfo
 from animat.errors import AnimatError
 from animat.run.finish import repair
 from animat.run.format import Column, columns_of, schema_of
@@ -20,20 +20,31 @@ from animat.run.writer import RunWriter
 STEP = 20_000_000
 COLUMNS = [Column("force/a", "N"), Column("position/hand", "m", (3,)), Column("small", "", (2, 2), "float32")]
 POPULATIONS = [PopulationInfo("E", 80, "iaf_cond_alpha"), PopulationInfo("I", 20, "iaf_cond_alpha")]
+INFO = BrainInfo(
+    engine="none",
+    version="1",
+    populations=tuple(POPULATIONS),
+    neurons=100,
+    synapses=0,
+    min_delay_ms=1.0,
+    max_delay_ms=1.0,
+    build_s=0.0,
+)
 
 
 def write_small_run(folder, steps=6, finish=False, brains=("brain",)):
     writer = RunWriter(folder)
     writer.manifest({"name": "small", "seed": 1})
-    writer.populations({b: [PopulationInfo(f"{b}/{p.name}", p.size, p.model) for p in POPULATIONS] for b in brains})
+    writer.populations(dict.fromkeys(brains, POPULATIONS))
     signals = writer.table("signals", COLUMNS)
-    counts = writer.table("counts", [Column(b, "", (2,), "int64") for b in brains])
+    counts = [writer.count_table(brain, INFO) for brain in brains]
     writer.event("state", 0, state="running")
     rng = np.random.default_rng(3)
     for step in range(1, steps + 1):
         tick = step * STEP
         signals.append(tick, np.arange(8) + step)
-        counts.append(tick, [3, 1] * len(brains))
+        for table in counts:
+            table.append(tick, [3, 1])
         for brain in brains:
             spikes = np.zeros(4, SHARD_DTYPE)
             spikes["population"] = [1, 0, 0, 0]
@@ -62,7 +73,7 @@ def test_round_trip(tmp_path):
     assert values.shape == (6, 3) and np.array_equal(values[0], [2, 3, 4])
     assert run.signal("small")[1].shape == (6, 2, 2) and run.signal("small")[1].dtype == np.float32
     assert run.columns() == {column.name: column for column in COLUMNS}
-    assert run.rates() == pytest.approx({"brain/E": 3 / 80 / 0.02, "brain/I": 1 / 20 / 0.02})
+    assert run.rates() == pytest.approx({"E": 3 / 80 / 0.02, "I": 1 / 20 / 0.02})
     assert run.profile["step_s"].shape == (6,)
     assert profile_summary(run.profile)["step"] == pytest.approx({"mean": 0.04, "median": 0.04})
 
@@ -78,9 +89,9 @@ def test_finished_run_has_sorted_spikes_and_parquet_and_no_shards(tmp_path):
     assert after.spikes.equals(before.spikes)
     ticks = np.asarray(after.spikes["tick"])
     assert len(ticks) == 24 and np.all(np.diff(ticks) >= 0)
-    indices, at = after.spikes_of("brain/I")
+    indices, at = after.spikes_of("I")
     assert len(indices) == 6 and indices.dtype == np.uint32 and at.dtype == np.int64
-    for name in ("spikes", "signals", "counts"):
+    for name in ("spikes", "signals", "counts.brain"):
         assert parquet.read_table(folder / f"{name}.parquet").num_rows == after.table(name).num_rows
 
 
@@ -172,8 +183,8 @@ def test_unknown_names_list_the_known_ones(tmp_path):
     run = open_run(write_small_run(tmp_path))
     with pytest.raises(AnimatError, match="force/a"):
         run.signal("force/b")
-    with pytest.raises(AnimatError, match="brain/E"):
-        run.spikes_of("brain/X")
+    with pytest.raises(AnimatError, match="E"):
+        run.spikes_of("X")
 
 
 def test_full_disk_says_so_and_keeps_what_was_flushed(tmp_path):
@@ -264,7 +275,7 @@ def test_truncated_text_gives_a_prefix_or_an_animat_error(small, name, tmp_path)
             assert error.file is not None
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_never_give_a_traceback(small, tmp_path, data):
     name = data.draw(

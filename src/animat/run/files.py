@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from animat.errors import AnimatError
 
-__all__ = ["Appender", "free_reserve", "plain", "take_reserve", "write_error", "write_json"]
+__all__ = ["Appender", "free_reserve", "plain", "take_reserve", "write_error", "write_json", "write_text"]
 
 #: Kept free inside the folder so that a full disk can still be reported in events and summary.
 _RESERVE = ".reserve"
@@ -77,8 +77,12 @@ def write_error(path: Path, error: OSError) -> AnimatError:
 
 
 def write_json(path: Path, content: Mapping[str, Any], *, mode: int = 0o644) -> None:
-    """Write a JSON file whole or not at all (a temporary file, renamed); `mode` holds from its first byte on."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=plain) + "\n"
+    """Write a JSON file whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=plain) + "\n", mode=mode)
+
+
+def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
+    """Write a file whole or not at all (a temporary file, renamed); `mode` holds from its first byte on."""
     fresh = path.with_name(f".{path.name}.new")
     try:
         fresh.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ __all__ = [
     "SUMMARY",
     "Column",
     "columns_of",
+    "counts_table",
     "schema_of",
     "shard_name",
     "table_file",
@@ -87,6 +88,11 @@ class Column:
 def table_file(name: str) -> str:
     """Return the file name of a recorded table."""
     return f"{name}.arrow"
+
+
+def counts_table(brain: str = "brain") -> str:
+    """Return the name of the table of a brain's spikes per population and step."""
+    return f"counts.{brain}"
 
 
 def shard_name(brain: str = "brain", rank: int | None = None) -> str:

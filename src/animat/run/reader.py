@@ -23,6 +23,7 @@ from animat.run.format import (
     SUMMARY,
     Column,
     columns_of,
+    counts_table,
     schema_of,
     table_file,
 )
@@ -56,12 +57,12 @@ def read_stream(path: Path) -> pa.Table | None:
             batches = []
             try:
                 for batch in stream:
-                    batch.validate()
+                    batch.validate(full=True)
                     batches.append(batch)
-            except (pa.ArrowInvalid, OSError):
+            except (pa.ArrowException, OSError):
                 pass
             return pa.Table.from_batches(batches, stream.schema)
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowException, OSError):
         return None
 
 
@@ -124,17 +125,18 @@ class Run:
         return self.table("body")
 
     @cached_property
-    def counts(self) -> pa.Table:
-        """Spikes of every population in each step, one vector column a brain."""
-        return self.table("counts")
-
-    @cached_property
     def spikes(self) -> pa.Table:
         """Recorded spikes: population, index, tick, sorted by (tick, population, index)."""
         if shards(self.folder):
             return read_shards(self.folder)
         table = read_stream(self.folder / table_file("spikes"))
-        return SPIKES_SCHEMA.empty_table() if table is None else table
+        if table is None:
+            return SPIKES_SCHEMA.empty_table()
+        if not table.schema.equals(SPIKES_SCHEMA):
+            raise AnimatError(
+                "this table does not hold spikes; the file is damaged", file=self.folder / table_file("spikes")
+            )
+        return table
 
     @cached_property
     def populations(self) -> dict[str, int]:
@@ -143,15 +145,24 @@ class Run:
 
     def table(self, name: str) -> pa.Table:
         """Return a recorded table by name; one without rows or columns if it was never written."""
-        table = read_stream(self.folder / table_file(name))
-        return schema_of([]).empty_table() if table is None else table
+        path = self.folder / table_file(name)
+        table = read_stream(path)
+        if table is None:
+            return schema_of([]).empty_table()
+        try:
+            intact = name == "spikes" or schema_of(columns_of(table.schema)).equals(table.schema)
+        except (ValueError, TypeError, AttributeError, NotImplementedError):
+            intact = False
+        if not intact:
+            raise AnimatError("the columns of this table cannot be read; the file is damaged", file=path)
+        return table
 
     def columns(self, table: str = "signals") -> dict[str, Column]:
         """Return the columns of a table (names, units, shapes) without `tick`."""
         return {column.name: column for column in columns_of(self._known_table(table).schema)}
 
     def _known_table(self, name: str) -> pa.Table:
-        return getattr(self, name) if name in ("signals", "body", "counts") else self.table(name)
+        return getattr(self, name) if name in ("signals", "body") else self.table(name)
 
     def signal(self, name: str, table: str = "signals") -> tuple[NDArray[np.float64], NDArray[Any]]:
         """Return a signal as (times in s, values of shape (steps, *its shape))."""
@@ -168,7 +179,7 @@ class Run:
             if population not in self.populations:
                 raise unknown_name("population", population, self.populations or names)
             return np.zeros(0, np.uint32), np.zeros(0, np.int64)
-        chosen = self._spike_codes == names.index(population)
+        chosen = self.spike_codes == names.index(population)
         return np.asarray(self.spikes["index"])[chosen], np.asarray(self.spikes["tick"])[chosen]
 
     @cached_property
@@ -178,41 +189,39 @@ class Run:
         return chunks[0].dictionary.to_pylist() if chunks else []
 
     @cached_property
-    def _spike_codes(self) -> NDArray[np.int32]:
+    def spike_codes(self) -> NDArray[np.int32]:
+        """Population of every spike as a place in `spike_populations`."""
         chunks = self.spikes["population"].chunks
         return np.concatenate([np.zeros(0, np.int32), *(np.asarray(chunk.indices) for chunk in chunks)])
 
-    def rate_history(self) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
-        """Return the mean rate of every population in each step: (times of step ends in s, Hz by population)."""
-        table = self.counts
-        if not table.num_rows:
-            return np.zeros(0), {}
-        ticks = np.asarray(table["tick"])
-        lengths = _step_lengths(ticks)
-        rates = {}
-        columns = self.columns("counts")
+    def rate_history(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return the mean rate of every population in each step: name to (times of step ends in s, Hz)."""
+        history = {}
         for brain, populations in read_populations(self.folder).items():
-            if brain in columns:
-                counts = column_values(table, columns[brain]).reshape(len(ticks), -1)
-                for column, population in zip(counts.T, populations, strict=False):
-                    rates[population.name] = column / lengths / max(1, population.size)
-        return ticks / _TICKS_PER_S, rates
+            table = self.table(counts_table(brain))
+            ticks = np.asarray(table["tick"])
+            column = next(iter(columns_of(table.schema)), None)
+            if column is None or column.size != len(populations):
+                continue
+            rates = column_values(table, column) / _step_lengths(ticks)[:, None]
+            for position, population in enumerate(populations):
+                history[population.name] = (ticks / _TICKS_PER_S, rates[:, position] / max(1, population.size))
+        return history
 
     def rates(self) -> dict[str, float]:
         """Return the mean rate in Hz of every population over the recorded time."""
-        times, history = self.rate_history()
-        if not len(times):
-            return {}
-        lengths = _step_lengths(np.asarray(self.counts["tick"]))
-        return {name: float(np.average(rates, weights=lengths)) for name, rates in history.items()}
+        return {
+            name: float(np.average(rates, weights=np.diff(times, prepend=0.0))) if len(times) else 0.0
+            for name, (times, rates) in self.rate_history().items()
+        }
 
     @cached_property
     def spike_hash(self) -> str:
         """SHA-256 over population, index and tick of all recorded spikes in order."""
         digest = hashlib.sha256()
         names = self.spike_populations
-        used = np.unique(self._spike_codes)
-        code = np.searchsorted(used, self._spike_codes).astype("<u4")
+        used = np.unique(self.spike_codes)
+        code = np.searchsorted(used, self.spike_codes).astype("<u4")
         digest.update(json.dumps([names[one] for one in used]).encode())
         for part in (code, np.asarray(self.spikes["index"]), np.asarray(self.spikes["tick"])):
             digest.update(np.ascontiguousarray(part).tobytes())

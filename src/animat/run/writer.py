@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from animat.brain.protocol import PopulationInfo
+from animat.brain.protocol import BrainInfo, PopulationInfo
 from animat.errors import AnimatError
 from animat.run.files import Appender, free_reserve, plain, take_reserve, write_json
 from animat.run.finish import finish_folder
@@ -30,6 +30,7 @@ from animat.run.format import (
     PROFILE_COLUMNS,
     SUMMARY,
     Column,
+    counts_table,
     schema_of,
     shard_name,
     table_file,
@@ -146,17 +147,28 @@ class RunWriter:
         self._tables[name] = Table(self.folder / table_file(name), columns)
         return self._tables[name]
 
+    def count_table(self, brain: str, info: BrainInfo) -> Table:
+        """Begin the table of every population's spikes per step; a row is `BrainReply.counts`."""
+        return self.table(counts_table(brain), [Column("spikes", "", (len(info.populations),), "int64")])
+
     def shard(self, brain: str = "brain") -> Path:
         """Return the file that the worker of `brain` appends its spikes to (`BrainSettings.shard`)."""
         return self.folder / shard_name(brain)
 
     def populations(self, brains: Mapping[str, Sequence[PopulationInfo]]) -> None:
-        """Write the populations of every brain, under the names a user addresses them by.
+        """Write the populations of every brain, named as a user addresses them: with several brains, BRAIN/NAME.
 
         The order within a brain is that of `BrainInfo.populations`, which the shards refer to.
         """
         content = {
-            brain: [{"name": known.name, "size": known.size, "model": known.model} for known in populations]
+            brain: [
+                {
+                    "name": f"{brain}/{known.name}" if len(brains) > 1 else known.name,
+                    "size": known.size,
+                    "model": known.model,
+                }
+                for known in populations
+            ]
             for brain, populations in brains.items()
         }
         write_json(self.folder / POPULATIONS, content)

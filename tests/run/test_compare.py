@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from test_writer_reader import INFO
+
+from animat.brain.protocol import SHARD_DTYPE
+from animat.run.compare import compare
+from animat.run.format import Column
+from animat.run.reader import open_run
+from animat.run.writer import RunWriter
+
+
+def make(folder, rows, spikes=((0, 1, 5),), name="x"):
+    writer = RunWriter(folder)
+    writer.populations({"brain": INFO.populations})
+    np.array(list(spikes), SHARD_DTYPE).tofile(writer.shard())
+    table = writer.table("signals", [Column(name), Column("v", "m", (2,))])
+    for step, row in enumerate(rows, start=1):
+        table.append(step * 1_000_000, row)
+    writer.close()
+    return open_run(folder)
+
+
+ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, np.nan]]
+
+
+def changed(row, column, factor):
+    rows = [list(one) for one in ROWS]
+    rows[row][column] *= factor
+    return rows
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make(tmp_path / "one", ROWS)
+
+
+def test_identical(run, tmp_path):
+    assert compare(run, make(tmp_path / "two", ROWS)).verdict == "identical"
+
+
+def test_last_digit_is_within_tolerance(run, tmp_path):
+    assert compare(run, make(tmp_path / "two", changed(1, 0, 1 + 1e-9))).verdict == "equal within tolerance"
+
+
+def test_difference_names_table_column_and_time(run, tmp_path):
+    found = compare(run, make(tmp_path / "two", changed(1, 2, 1.01)))
+    assert str(found) == "different, first at signals: v at 2 ms" and found.tick == 2_000_000
+
+
+def test_first_difference_in_time_wins(run, tmp_path):
+    other = make(tmp_path / "two", changed(1, 2, 1.01), spikes=((0, 2, 5),))
+    assert str(compare(run, other)) == "different, first at spikes: E, neuron 1 at 5 ns"
+
+
+def test_missing_spike_row_and_column(run, tmp_path):
+    assert "neuron 1" in compare(run, make(tmp_path / "a", ROWS, spikes=())).where
+    assert "more than 2 rows at 3 ms" in compare(run, make(tmp_path / "b", ROWS[:2])).where
+    assert "only one run has x, y" in compare(run, make(tmp_path / "c", ROWS, name="y")).where
