@@ -1,0 +1,93 @@
+"""`animat run`: run an experiment in the foreground."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from animat.cli.terminal import ProgressLine, console, errors
+from animat.errors import AnimatError
+from animat.experiment.read import read_experiment
+from animat.run.reader import open_run
+from animat.simulation.execute import INTERRUPTED, execute
+from animat.simulation.lifecycle import State
+from animat.simulation.place import fresh_folder
+from animat.simulation.runner import Runner
+from animat.simulation.view.live import open_view
+from animat.units import format_time
+
+__all__ = ["run"]
+
+
+def run(
+    experiment: Annotated[str, typer.Argument(help="A folder with experiment.yaml, or the name of a shipped one.")],
+    out: Annotated[Path | None, typer.Option(help="Run folder. [default: a fresh one under runs/]")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override an entry; may be repeated.")
+    ] = None,
+    view: Annotated[bool, typer.Option("--view", help="Show body and spikes on a local page while it runs.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that stands in --out.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
+) -> None:
+    """Run an experiment; Ctrl-C ends it after the current step and keeps the data.
+
+    Example: animat run mouse-joystick --set brain.threads=2 --out runs/first
+    """
+    description = read_experiment(experiment, settings or [])
+    folder = fresh_folder(experiment, out)
+    if overwrite and (folder / "manifest.json").exists():
+        shutil.rmtree(folder)
+    with ProgressLine() as progress:
+
+        def opened(runner: Runner) -> None:
+            if view:
+                errors.print(f"watch at [bold]{open_view(runner.folder)}[/]", soft_wrap=True)
+
+        def show(what: str, done: float | None) -> None:
+            if what == "simulating" and current:
+                status = current[0].status()
+                speed = status["real_time_factor"]
+                progress.detail = format_time(status["tick"]) + ("" if speed is None else f" · {speed:.2f} x real time")
+            elif not what.startswith("message"):
+                progress.detail = ""
+            progress(what, done)
+
+        current: list[Runner] = []
+
+        def remember(runner: Runner) -> None:
+            current.append(runner)
+            opened(runner)
+
+        runner = execute(description, folder, report=report, progress=show, on_open=remember)
+    _show(runner, folder, report)
+    if runner.state is State.FAILED:
+        raise AnimatError(runner.error)
+    if runner.reason == INTERRUPTED:
+        sys.exit(130)
+
+
+def _show(runner: Runner, folder: Path, report: bool) -> None:
+    run = open_run(folder)
+    summary = run.summary or {}
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("state", str(runner.state) + (f" ({runner.reason})" if runner.reason else ""))
+    table.add_row("simulated", format_time(round(summary.get("simulated_ms", 0) * 1e6)))
+    if summary.get("real_time_factor"):
+        table.add_row("real-time factor", f"{summary['real_time_factor']:.3f}")
+    if summary.get("neurons"):
+        table.add_row("brain", f"{summary['neurons']:,} neurons, {summary['synapses']:,} synapses")
+        table.add_row("spikes", f"{summary['spikes']:,}")
+    comparison = summary.get("comparison", {})
+    if "mean" in comparison:
+        table.add_row(comparison["label"], f"{1000 * comparison['mean']:+.2f} mm on average, {1000 * comparison['final']:+.2f} mm at the end")
+    for aside in summary.get("transfer_functions_put_aside", []):
+        table.add_row("put aside", f"{aside['function']}: {aside['problem']}")
+    table.add_row("run folder", str(folder))
+    if report:
+        table.add_row("report", str(folder / "report.html"))
+    console.print(table)
