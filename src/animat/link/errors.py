@@ -1,0 +1,23 @@
+"""What can go wrong with a worker process."""
+
+from __future__ import annotations
+
+from animat.errors import AnimatError
+
+__all__ = ["WorkerDied", "WorkerError", "WorkerHung"]
+
+
+class WorkerDied(AnimatError):
+    """The worker's process ended while it was needed; the message carries its last words."""
+
+
+class WorkerHung(AnimatError):
+    """The worker did not answer within its patience and was killed."""
+
+
+class WorkerError(AnimatError):
+    """The worker raised something that is not a user's mistake; `traceback` is its text."""
+
+    def __init__(self, what: str, traceback: str = "") -> None:
+        super().__init__(what)
+        self.traceback = traceback

@@ -1,0 +1,82 @@
+"""The frames between a parent and its worker: msgpack, a short kind, and a hello that is checked.
+
+Every message is two frames, ``[kind, payload]``. Parent to worker: kind is the method's name and the payload its
+arguments, as one array; an empty kind ends the worker. Worker to parent: one of the kinds below. At most one call is
+under way at a time.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+import msgspec
+
+__all__ = [
+    "ERROR",
+    "HELLO",
+    "PROGRESS",
+    "PROTOCOL_VERSION",
+    "READY",
+    "REPLY",
+    "Failure",
+    "Hello",
+    "Invitation",
+    "arguments_type",
+    "decoder",
+    "encode",
+]
+
+#: Changes whenever a frame or a message's meaning does.
+PROTOCOL_VERSION = 1
+
+HELLO, READY, REPLY, ERROR, PROGRESS = b"hello", b"ready", b"reply", b"error", b"progress"
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """What a worker is told, through a file that only the user can read: where to dial, and what to serve."""
+
+    version: int
+    address: str
+    token: str
+    serve: str
+    title: str
+    parent: int | None = None
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The worker's first message."""
+
+    version: int
+    token: str
+    serve: str
+    pid: int
+    python: str
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An exception that crosses the link; `traceback` is empty for a user's mistake."""
+
+    what: str
+    file: str | None = None
+    line: int | None = None
+    traceback: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode: Callable[[Any], bytes] = _encoder.encode
+
+
+@lru_cache(maxsize=256)
+def decoder(kind: Any) -> msgspec.msgpack.Decoder[Any]:
+    """Return the decoder of a type, built once."""
+    return msgspec.msgpack.Decoder(kind)
+
+
+def arguments_type(function: Callable[..., Any]) -> Any:
+    """Return the tuple type of a function's annotated positional parameters (without `self`)."""
+    hints = get_type_hints(function)
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    return tuple[tuple(hints[name] for name in names)] if names else tuple[()]  # type: ignore[misc]

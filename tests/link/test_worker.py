@@ -1,0 +1,252 @@
+"""The link with a worker that does nothing but what a test asks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import zmq
+
+from animat.errors import AnimatError
+from animat.link import Worker, WorkerDied, WorkerError, WorkerHung
+from animat.link.wire import HELLO, PROTOCOL_VERSION, Hello, Invitation, decoder, encode
+
+SERVED = """
+import os, sys, time
+import msgspec
+from animat.errors import AnimatError
+
+class Pair(msgspec.Struct):
+    a: int
+    b: float
+
+def handlers(progress):
+    def add(a: int, b: float) -> float:
+        return a + b
+    def pair(value: Pair) -> Pair:
+        return value
+    def work(steps: int) -> str:
+        for step in range(steps):
+            progress(f"part {step}", step / steps)
+        return "done"
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+    def mistake() -> None:
+        raise AnimatError("no such thing", file="a.py", line=3)
+    def fault() -> None:
+        raise ValueError("broken inside")
+    def modules() -> list[str]:
+        return sorted(sys.modules)
+    def leave(words: str, code: int) -> None:
+        print(words, flush=True)
+        os._exit(code)
+    def spin() -> None:
+        while True:
+            pass
+    return {f.__name__: f for f in (add, pair, work, sleep, mistake, fault, modules, leave, spin)}
+"""
+
+
+class Pair(msgspec.Struct):
+    a: int
+    b: float
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> str:
+    file = tmp_path / "served.py"
+    file.write_text(SERVED)
+    return str(file)
+
+
+@pytest.fixture
+def worker(served: str, tmp_path: Path):
+    worker = Worker(served, title="animat.brain test", log=tmp_path / "log")
+    yield worker
+    worker.close()
+
+
+def test_calls_are_typed_and_progress_arrives_meanwhile(worker: Worker) -> None:
+    seen: list[tuple[str, float]] = []
+    worker.on_progress = lambda what, done: seen.append((what, done))
+    assert worker.call("add", 1, 2.5) == 3.5
+    assert worker.call("pair", Pair(1, 2.0), reply=Pair) == Pair(1, 2.0)
+    assert worker.call("work", 4) == "done"
+    assert seen == [(f"part {step}", step / 4) for step in range(4)]
+
+
+def test_a_call_can_be_started_and_waited_for_later(worker: Worker) -> None:
+    worker.start("sleep", 0.05)
+    assert worker.busy
+    assert worker.wait() is None
+    assert not worker.busy
+
+
+def test_errors_cross(worker: Worker) -> None:
+    with pytest.raises(AnimatError, match="no such thing") as caught:
+        worker.call("mistake")
+    assert (caught.value.file, caught.value.line) == ("a.py", 3)
+    with pytest.raises(WorkerError, match="ValueError: broken inside") as fault:
+        worker.call("fault")
+    assert "in fault" in fault.value.traceback
+    with pytest.raises(WorkerError, match="Expected `int`"):
+        worker.call("add", "x", 1.0)
+    assert worker.call("add", 1, 1.0) == 2.0
+
+
+def test_a_killed_worker_is_noticed_at_once_with_its_last_words(worker: Worker) -> None:
+    worker.call("add", 1, 1.0)
+    worker.start("sleep", 30.0)
+    began = time.monotonic()
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(WorkerDied, match="killed by SIGKILL"):
+        worker.wait()
+    assert time.monotonic() - began < 1.0
+    with pytest.raises(WorkerDied, match="killed by SIGKILL"):
+        worker.call("add", 1, 1.0)
+
+
+def test_exit_status_and_last_words(worker: Worker) -> None:
+    with pytest.raises(WorkerDied, match=r"exit status 7\. Its last words:\nfarewell"):
+        worker.call("leave", "farewell", 7)
+
+
+def test_a_hung_worker_is_killed_and_says_where_it_was(served: str, tmp_path: Path) -> None:
+    worker = Worker(served, title="animat.brain hung", log=tmp_path / "log", patience_s=0.5)
+    worker.call("add", 1, 1.0)
+    pid = worker.pid
+    with pytest.raises(WorkerHung, match="in spin"):
+        worker.call("spin")
+    assert not psutil.pid_exists(pid)
+
+
+def test_close_leaves_nothing(served: str, tmp_path: Path) -> None:
+    worker = Worker(served, title="animat.brain closing", log=tmp_path / "log")
+    worker.call("add", 1, 1.0)
+    pid, folder = worker.pid, worker._folder
+    began = time.monotonic()
+    worker.close()
+    worker.close()
+    assert time.monotonic() - began < 1.0
+    assert not psutil.pid_exists(pid) and not folder.exists()
+    with pytest.raises(WorkerDied, match="closed"):
+        worker.call("add", 1, 1.0)
+
+
+def test_the_worker_has_its_title_and_ignores_ctrl_c(worker: Worker) -> None:
+    worker.call("add", 1, 1.0)
+    arguments = subprocess.run(["ps", "-o", "args=", "-p", str(worker.pid)], capture_output=True, text=True).stdout
+    assert arguments.startswith("animat.brain test")
+    os.kill(worker.pid, signal.SIGINT)
+    assert worker.call("add", 1, 1.0) == 2.0
+    assert os.getpgid(worker.pid) != os.getpgid(0)
+
+
+def test_the_worker_imports_nothing_of_the_parent(worker: Worker) -> None:
+    modules = worker.call("modules")
+    assert not {"pydantic", "pint", "pyarrow", "rich", "mujoco"} & set(modules)
+    assert "animat.link.serve" in modules and "animat.simulation" not in modules
+
+
+@pytest.mark.parametrize("way", ["kernel", "link"])
+def test_the_worker_ends_with_its_parent(served: str, tmp_path: Path, way: str) -> None:
+    """By the kernel when busy (main thread), by the closed link when idle (other threads)."""
+    body = f"""
+import sys, time, threading
+from animat.link import Worker
+def start():
+    worker = Worker({served!r}, title="animat.brain orphan", log=__import__("pathlib").Path({str(tmp_path / "log")!r}))
+    worker.call("add", 1, 1.0)
+    {'worker.start("sleep", 60.0)' if way == "kernel" else ""}
+    print(worker.pid, flush=True)
+    time.sleep(60)
+{"start()" if way == "kernel" else "threading.Thread(target=start).start()"}
+"""
+    parent = subprocess.Popen([sys.executable, "-c", body], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 3
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end, "the worker outlived its parent"
+        time.sleep(0.02)
+
+
+def test_an_interpreter_that_does_not_exist(served: str) -> None:
+    with pytest.raises(AnimatError, match=r"'/no/such/python'.*brain: \{python: \.\.\}"):
+        Worker(served, title="animat.brain x", python="/no/such/python")
+    with pytest.raises(AnimatError, match=r"'no-such-launcher'.*brain: \{launch: \.\.\}"):
+        Worker(served, title="animat.brain x", launch=["no-such-launcher", "-n", "2"])
+
+
+def test_an_interpreter_without_the_modules_says_which(served: str, tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys._base_executable} -S -E "$@"\n')  # type: ignore[attr-defined]
+    bare.chmod(0o755)
+    worker = Worker(served, title="animat.brain bare", python=str(bare), log=tmp_path / "log")
+    with pytest.raises(WorkerDied, match="has no module msgspec; a worker needs numpy, pyzmq and msgspec"):
+        worker.call("add", 1, 1.0)
+
+
+def test_a_bare_environment_suffices(served: str, tmp_path: Path) -> None:
+    """A folder with only numpy, pyzmq and msgspec on the path, and no animat."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for name in ("numpy", "zmq", "msgspec"):
+        module = __import__(name)
+        folder = Path(str(module.__file__)).parent
+        (packages / name).symlink_to(folder)
+        for libs in folder.parent.glob(f"{'pyzmq' if name == 'zmq' else name}.libs"):
+            (packages / libs.name).symlink_to(libs)
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nPYTHONPATH={packages} exec {sys._base_executable} -S "$@"\n')  # type: ignore[attr-defined]
+    bare.chmod(0o755)
+    worker = Worker(served, title="animat.brain bare", python=str(bare), log=tmp_path / "log")
+    assert worker.call("add", 1, 2.0) == 3.0
+    worker.close()
+
+
+def test_launcher_prefix(served: str, tmp_path: Path) -> None:
+    worker = Worker(served, title="animat.brain launched", launch=["nice", "-n", "1"], log=tmp_path / "log")
+    assert worker.call("add", 1, 2.0) == 3.0
+    worker.close()
+
+
+def test_a_stranger_is_sent_away(worker: Worker) -> None:
+    worker.call("add", 1, 1.0)
+    invitation = decoder(Invitation).decode((worker._folder / "invitation").read_bytes())
+    assert oct(worker._folder.stat().st_mode)[-3:] == "700"
+    with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
+        stranger.linger = 0
+        stranger.connect(invitation.address)
+        stranger.send_multipart([HELLO, encode(Hello(PROTOCOL_VERSION, "wrong", worker.serve, 0, ""))])
+        time.sleep(0.05)
+        assert worker.call("add", 1, 2.0) == 3.0
+        assert stranger.poll(500) and stranger.recv_multipart() == [b"", b""]
+
+
+def test_another_version_is_refused(served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("animat.link.worker.PROTOCOL_VERSION", 99)
+    worker = Worker(served, title="animat.brain old", log=tmp_path / "log")
+    with pytest.raises(WorkerDied, match=f"speaks protocol {PROTOCOL_VERSION} .* expected 99"):
+        worker.call("add", 1, 1.0)
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_round_trip_is_short(worker: Worker) -> None:
+    worker.call("add", 1, 1.0)
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        worker.call("add", 1, 1.0)
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[len(times) // 2] < 2e-3, "a local round trip takes about 0.1 ms on an idle machine"
