@@ -102,9 +102,11 @@ class BrainScript(msgspec.Struct, frozen=True):
 class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How an engine runs a brain. Times in ticks (1 ns).
 
-    `record` names the populations whose spikes are written to `shard` (a file of `SHARD_DTYPE`
-    records, appended once per step); `sample` is the most spikes per step that travel in a reply
-    for a viewer (0: none).
+    `threads` is how many cores are used; `virtual_processes` (`threads` by default) decides which random
+    numbers are drawn: the same number gives the same spikes. `record` names the populations ("*": all) whose
+    spikes are written to `shard` (a file of `SHARD_DTYPE` records, appended once per step); `sample` is the most
+    spikes per step that travel in a reply for a viewer (0: none). `device_delays_ms` are delays of devices that
+    will be attached, beyond those of the network.
     """
 
     seed: int
@@ -115,6 +117,7 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     record: tuple[str, ...] = ()
     shard: str | None = None
     sample: int = 0
+    device_delays_ms: tuple[float, ...] = ()
 
 
 #: One recorded spike in a shard file: population (index into `BrainInfo.populations`), neuron, time in ticks.
@@ -155,8 +158,8 @@ Change = tuple[int, str, float | list[float]]
 class BrainReply(msgspec.Struct, kw_only=True):
     """What one advance brings back.
 
-    `values` holds one entry per attached sink, in order of attachment (lists where the device has one
-    per element); `spikes` the (uint32 index, int64 tick) arrays of spike recorders by device index, where
+    `values` holds one entry per attached sink other than spike recorders, in order of attachment (lists where
+    the device has one per element); `spikes` the (uint32 index, int64 tick) arrays of spike recorders by device index, where
     the index counts within the device's selection; `counts` the spikes of every population in this step.
     `sample` is a `SHARD_DTYPE` array of at most `BrainSettings.sample` spikes. Seconds are wall-clock
     of the worker.

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from animat.brain.devices import KINDS, device_from_text
+from animat.brain.devices import KINDS
 from animat.brain.protocol import Device, Selection
 from animat.errors import AnimatError, unknown_name
+from animat.transfer.devices import read_device
 from animat.units import ticks
 
 __all__ = [
@@ -183,7 +184,7 @@ def _device(neurons: str | Sequence[str], kind: str, each: bool, params: dict[st
     if len(brains) != 1:
         raise AnimatError(f"a device attaches to neurons of one brain, not of {sorted(map(str, brains))}")
     selections = tuple(selection for _, selection in parsed)
-    return brains.pop(), device_from_text("", kind, selections, each=each, **params)
+    return brains.pop(), read_device(kind, selections, each, params)
 
 
 def _checked_kind(kind: str, direction: str) -> None:

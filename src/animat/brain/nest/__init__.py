@@ -1,0 +1,1 @@
+"""NEST as a brain engine."""

@@ -1,0 +1,66 @@
+"""NEST itself: found or explained, and its kernel set up."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+from animat.brain.protocol import BrainSettings
+from animat.errors import AnimatError
+
+__all__ = ["import_nest", "reset_kernel", "use_cores"]
+
+
+def import_nest() -> Any:
+    """Return the `nest` module, silenced.
+
+    Raises
+    ------
+    AnimatError
+        Saying how to get it on this platform.
+    """
+    os.environ.setdefault("PYNEST_QUIET", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        import nest
+    except ImportError as error:
+        raise AnimatError(_how_to_install(str(error))) from None
+    nest.verbosity = nest.VerbosityLevel.ERROR if hasattr(nest, "VerbosityLevel") else 30
+    return nest
+
+
+def _how_to_install(why: str) -> str:
+    here = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    if platform.system() == "Windows":
+        way = "there is no NEST for Windows: use WSL (Windows Subsystem for Linux) and install animat there"
+    elif platform.system() == "Linux" and platform.machine() != "x86_64":
+        way = "there is no NEST wheel for this processor: conda install -c conda-forge nest-simulator"
+    else:
+        way = (
+            f"{sys.executable} -m pip install nest-simulator; where no wheel exists for this Python version, take "
+            "another (3.11 to 3.13) or conda install -c conda-forge nest-simulator"
+        )
+    return f"NEST cannot be imported on {here} ({why}): {way}. Any interpreter that has it can be named: brain: {{python: PATH}}"
+
+
+def use_cores(threads: int) -> None:
+    """Keep this process on `threads` cores: NEST runs as many OpenMP threads as there are virtual processes."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        if threads < len(cores):
+            os.sched_setaffinity(0, cores[:threads])
+
+
+def reset_kernel(nest: Any, settings: BrainSettings) -> None:
+    """Reset the kernel and set resolution, virtual processes and seed."""
+    nest.ResetKernel()
+    nest.SetKernelStatus(
+        {
+            "resolution": settings.resolution / 1e6,
+            "local_num_threads": settings.virtual_processes or settings.threads,
+            "rng_seed": settings.seed,
+            "overwrite_files": True,
+        }
+    )

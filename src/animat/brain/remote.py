@@ -1,0 +1,137 @@
+"""A brain engine in a worker process, with the methods of `BrainEngine`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from animat.brain.network import Network
+from animat.brain.protocol import (
+    BrainInfo,
+    BrainReply,
+    BrainScript,
+    BrainSettings,
+    Change,
+    Device,
+    Progress,
+    ProjectionName,
+    Selection,
+)
+from animat.errors import unknown_name
+from animat.link.worker import Worker
+
+__all__ = ["ENGINES", "BrainLink"]
+
+#: What a worker serves, by engine.
+ENGINES = {"nest": "animat.brain.nest.worker"}
+
+
+def _quiet(_what: str, _done: float) -> None:
+    """Report nothing."""
+
+
+class BrainLink:
+    """Runs a brain engine elsewhere; `start` and `finish` split `advance`, so that the caller can work meanwhile.
+
+    Parameters
+    ----------
+    engine
+        A name of `ENGINES`.
+    python, launch
+        The interpreter that runs the worker (this one by default) and a command put before it.
+    title
+        Shown by `ps` after the engine's name.
+    log
+        File that gets the worker's output.
+    """
+
+    def __init__(
+        self,
+        engine: str = "nest",
+        *,
+        python: str | None = None,
+        launch: Sequence[str] = (),
+        title: str = "",
+        log: Path | None = None,
+        patience_s: float = 60.0,
+    ) -> None:
+        if engine not in ENGINES:
+            raise unknown_name("brain engine", engine, ENGINES)
+        self._worker = Worker(
+            ENGINES[engine],
+            title=f"animat.brain {engine} {title}".strip(),
+            python=python,
+            launch=launch,
+            log=log,
+            patience_s=patience_s,
+            on_progress=self._report,
+        )
+        self._progress: Progress = _quiet
+
+    def _report(self, what: str, done: float) -> None:
+        self._progress(what, done)
+
+    @property
+    def pid(self) -> int:
+        """The worker's process."""
+        return self._worker.pid
+
+    def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress = _quiet) -> BrainInfo:
+        """See `BrainEngine.load`."""
+        self._progress = progress
+        network = brain if isinstance(brain, Network) else None
+        script = brain if isinstance(brain, BrainScript) else None
+        return self._long("load", network, script, settings, reply=BrainInfo)
+
+    def attach(self, devices: Sequence[Device]) -> list[int]:
+        """See `BrainEngine.attach`."""
+        return self._long("attach", devices, reply=list[int])
+
+    def detach(self, devices: Sequence[int]) -> None:
+        """See `BrainEngine.detach`."""
+        self._long("detach", devices, reply=None)
+
+    def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
+        """See `BrainEngine.advance`."""
+        self.start(changes, until)
+        return self.finish()
+
+    def start(self, changes: Sequence[Change], until: int) -> None:
+        """Send the changed inputs and let the brain run to tick `until`; `finish` must follow."""
+        self._worker.start("advance", changes, until)
+
+    def finish(self) -> BrainReply:
+        """Wait for the reply of the step that was started."""
+        reply: BrainReply = self._worker.wait(BrainReply)
+        return reply
+
+    def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
+        """See `BrainEngine.get`."""
+        return self._long("get", target, names, reply=dict[str, list[float]])
+
+    def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
+        """See `BrainEngine.set`."""
+        method = "set_projection" if isinstance(target, ProjectionName) else "set"
+        self._long(method, target, values, reply=None)
+
+    def reset(self) -> BrainInfo:
+        """See `BrainEngine.reset`."""
+        return self._long("reset", reply=BrainInfo)
+
+    def _long(self, method: str, *arguments: Any, reply: Any) -> Any:
+        """Call what may take any time, such as building."""
+        return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf)
+
+    def peak_memory_mb(self) -> float:
+        """Return the worker's largest resident memory so far, in MB; 0 where it cannot be told."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0.0
+        return next((int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
+
+    def close(self) -> None:
+        """End the worker; may be called twice."""
+        self._worker.close()
