@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hdmf.common import VectorData, VectorIndex
 from numpy.typing import NDArray
 from pynwb import NWBHDF5IO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
+from pynwb.file import Subject
 from pynwb.misc import Units
 
 from animat.run.reader import Run
 from animat.run.scene import read_scene
 
 __all__ = ["write"]
+
+#: What the NCBI taxonomy calls a synthetic construct; the standard asks every file for a species.
+_SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
 
 
 def write(run: Run, out: Path) -> None:
@@ -30,8 +35,15 @@ def write(run: Run, out: Path) -> None:
         experiment_description=str(run.manifest.get("description") or "Closed-loop simulation of a brain and a body."),
         session_id=run.folder.name,
         keywords=["simulation", "closed loop", "spiking neural network"],
-        data_collection="Simulated; there is no subject.",
+        data_collection="Simulated.",
         notes=json.dumps(run.manifest, default=str),
+        subject=Subject(
+            subject_id="simulation",
+            description="No animal: a simulated brain and body.",
+            species=_SYNTHETIC,
+            sex="U",
+            age="P0D",
+        ),
         source_script="animat",
         source_script_file_name="animat",
     )
@@ -92,11 +104,19 @@ def _add_units(file: NWBFile, run: Run) -> None:
     populations, indices, trains = _trains(run)
     if not trains:
         return
-    units = Units(name="units", description="Neurons that spiked while their population was recorded.")
-    units.add_column("population", "population of the network")
-    units.add_column("neuron", "index of the neuron in its population, from 0")
-    for population, index, train in zip(populations, indices, trains, strict=True):
-        units.add_unit(spike_times=train, population=population, neuron=index)
+    spikes = VectorData(name="spike_times", description="spike times in s", data=np.concatenate(trains))
+    ends = VectorIndex(name="spike_times_index", data=np.cumsum([len(train) for train in trains]), target=spikes)
+    named = [
+        VectorData(name="population", description="population of the network", data=populations),
+        VectorData(name="neuron", description="index of the neuron in its population, from 0", data=indices),
+    ]
+    units = Units(
+        name="units",
+        description="Neurons that spiked while their population was recorded.",
+        columns=[*named, spikes, ends],
+        colnames=["population", "neuron", "spike_times"],
+        resolution=1e-9,
+    )
     file.units = units
 
 
