@@ -24,6 +24,6 @@ def verify(
     """
     with ProgressLine() as progress:
         verdict = repeat(run, out, progress)
-    style = {"identical": "green", "equal": "yellow"}.get(verdict.outcome, "red")
-    console.print(f"[{style}]{verdict.outcome}[/]: {verdict.text}")
-    sys.exit(0 if verdict.outcome != "different" else 1)
+    style = {"identical": "green", "equal within tolerance": "yellow"}.get(verdict.verdict, "red")
+    console.print(str(verdict), style=style, markup=False)
+    sys.exit(1 if verdict.verdict == "different" else 0)

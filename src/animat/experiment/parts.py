@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.network import Network
-from animat.brain.protocol import BrainScript, BrainSettings
+from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
+from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
@@ -25,7 +26,7 @@ from animat.transfer.declare import TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import order
 
-__all__ = ["Parts", "brain_settings", "input_hash", "load_parts", "open_bodies"]
+__all__ = ["Parts", "brain_settings", "build_brain", "input_hash", "load_parts", "open_bodies"]
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,12 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
 
 
 def brain_settings(
-    experiment: Experiment, name: str, populations: list[str] | None, shard: Path | None, sample: int
+    experiment: Experiment,
+    name: str,
+    populations: list[str] | None,
+    shard: Path | None,
+    sample: int = 0,
+    delays_ms: Sequence[float] = (),
 ) -> BrainSettings:
     """Return how the named brain is to be run; `populations` are its names, where they are known."""
     part = experiment.part
@@ -177,7 +183,19 @@ def brain_settings(
         record=recorded,
         shard=None if shard is None or not recorded else str(shard),
         sample=sample,
+        device_delays_ms=tuple(delays_ms),
     )
+
+
+def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
+    """Build the named brain in a worker, without simulating, and return what it holds."""
+    experiment = parts.experiment
+    part = experiment.part.all_brains[name]
+    link = BrainLink(part.engine, python=part.python, launch=part.launch, title=f"{experiment.part.name} (checking)")
+    try:
+        return link.load(parts.brains[name], brain_settings(experiment, name, [], None), progress)
+    finally:
+        link.close()
 
 
 def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:

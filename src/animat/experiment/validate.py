@@ -11,10 +11,8 @@ import psutil
 
 from animat.brain.expectation import expected_memory_bytes, expected_synapses
 from animat.brain.network import Network
-from animat.brain.protocol import BrainInfo
-from animat.brain.remote import BrainLink
 from animat.errors import AnimatError
-from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
+from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
@@ -58,7 +56,7 @@ def validate(
             stack.callback(engine.close)
         if build:
             for name in parts.brains:
-                sizes[name] = _build(experiment, parts, name, progress).sizes()
+                sizes[name] = build_brain(parts, name, progress).sizes()
         around = parts.surroundings({name: info for name, (_, info) in bodies.items()}, sizes)
         specs = parts.check_names(around)
         sensors = {name: np.asarray(engine.read().sensors) for name, (engine, _) in bodies.items()}
@@ -95,14 +93,3 @@ def validate(
 def _sizes(network: Network) -> tuple[int, float, float]:
     synapses = sum(mean for mean, _ in expected_synapses(network).values())
     return sum(population.size for population in network.populations), synapses, expected_memory_bytes(network)
-
-
-def _build(
-    experiment: Experiment, parts: Parts, name: str, progress: Callable[[str, float], None]
-) -> BrainInfo:
-    part = experiment.part.all_brains[name]
-    link = BrainLink(part.engine, python=part.python, launch=part.launch, title=f"{experiment.part.name} (validate)", log=None)
-    try:
-        return link.load(parts.brains[name], brain_settings(experiment, name, [], None, 0), progress)
-    finally:
-        link.close()

@@ -7,9 +7,9 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,20 +22,23 @@ from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
-from animat.run.report import write_scene
+from animat.run.scene import write_scene
 from animat.run.writer import RunWriter, Table
 from animat.simulation.commands import COMMANDS
 from animat.simulation.control import Command, ControlEndpoint
+from animat.simulation.edit import replace_source
 from animat.simulation.events import Event, EventQueue
 from animat.simulation.lifecycle import FINAL, State, transition
 from animat.simulation.loop import ClosedLoop, StopFunction
-from animat.simulation.outside import apply_event
+from animat.simulation.outside import apply_event, set_value
 from animat.simulation.profile import Profile
 from animat.simulation.signals import Signals, body_columns, body_row
 from animat.simulation.summary import manifest, summary
 from animat.transfer.bind import Bound, Surroundings, bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
+from animat.transfer.declare import DevicePort
 from animat.transfer.dry import dry_call
+from animat.transfer.words import take_words
 
 __all__ = ["Progress", "Runner"]
 
@@ -46,6 +49,15 @@ Progress = Callable[[str, float | None], None]
 _SAMPLE = 256
 #: Seconds that a transfer function gets to return after the user asked to stop.
 _GRACE_S = 2.0
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A live edit or setting of an earlier run, to be repeated at its time; `kind` is "edit" or "set"."""
+
+    tick: int
+    kind: str
+    content: Mapping[str, Any]
 
 
 class Runner:
@@ -61,10 +73,18 @@ class Runner:
         Told what is going on; called once per step, so it must be quick.
     tcp
         Open the control endpoint on this address with keys instead of a unix socket.
+    replay
+        Live edits and settings to repeat, by ascending time.
     """
 
     def __init__(
-        self, experiment: Experiment, folder: Path, *, progress: Progress = lambda _what, _done: None, tcp: str | None = None
+        self,
+        experiment: Experiment,
+        folder: Path,
+        *,
+        progress: Progress = lambda _what, _done: None,
+        tcp: str | None = None,
+        replay: Sequence[Replay] = (),
     ) -> None:
         self.experiment = experiment
         self.folder = folder
@@ -90,7 +110,8 @@ class Runner:
         self.writer = RunWriter(folder)
         self.control = ControlEndpoint(folder, self._immediate, tcp=tcp)
         self.writer.control(self.control.description())
-        self._thread = threading.get_ident()
+        self._replay = list(replay)
+        self._parameters = dict(experiment.part.parameters)
 
     # -- beginning ---------------------------------------------------------------------------------------------
 
@@ -155,6 +176,12 @@ class Runner:
                 None if populations is None else list(populations),
                 self.writer.shard(name).resolve(),
                 _SAMPLE,
+                [
+                    port.device.delay_ms
+                    for function in parts.functions
+                    for port in function.declarations.values()
+                    if isinstance(port, DevicePort) and port.device.delay_ms is not None
+                ],
             )
             link = self.links[name] = BrainLink(
                 part.engine,
@@ -177,8 +204,7 @@ class Runner:
         self.body_table: Table | None = None
         if record.body and replies:
             self.body_table = self.writer.table("body", body_columns(replies))
-            name, (_, info) = next(iter(self.bodies.items()))
-            write_scene(self.folder, info)
+            write_scene(self.folder, {name: info for name, (_, info) in self.bodies.items()})
         self.count_tables = {name: self.writer.count_table(name, info) for name, info in self.infos.items()}
 
     def dry_call(self, sources: dict[str, str]) -> None:
@@ -193,8 +219,11 @@ class Runner:
 
     # -- running -----------------------------------------------------------------------------------------------
 
-    def serve(self, *, start: bool = True) -> State:
-        """Run (at once, or when a client says so) until the simulation has ended; return how."""
+    def serve(self, *, start: bool = True, until: int | None = None) -> State:
+        """Run (at once, or when a client says so) until the simulation has ended; return how.
+
+        With `until`, it is stopped at that tick if it has not ended before.
+        """
         if start:
             self.change("run")
         deadline = self.experiment.part.timeout
@@ -204,9 +233,20 @@ class Runner:
                 self.end("stop", self.stop_asked)
             elif deadline is not None and (time.monotonic() - self.began) * 1e9 > deadline:
                 self.end("stop", f"time-out after {deadline / 1e9:g} s of real time")
+            elif until is not None and self.loop.time >= until:
+                self.end("stop", "")
             elif self.state is State.RUNNING:
                 self._run_step()
         return self.state
+
+    def _repeat(self) -> None:
+        while self._replay and self._replay[0].tick <= self.loop.time:
+            earlier = self._replay.pop(0).content
+            if earlier["kind"] == "edit":
+                replace_source(self, earlier["file"], earlier["source"])
+            else:
+                set_value(self, earlier["target"], earlier["value"])
+                self.writer.event("set", self.loop.time, target=earlier["target"], value=earlier["value"])
 
     def _take_commands(self) -> None:
         while self.state not in FINAL:
@@ -227,6 +267,7 @@ class Runner:
 
     def _run_step(self) -> None:
         try:
+            self._repeat()
             self._step()
         except AnimatError as error:
             if self.stop_asked is not None:
@@ -270,6 +311,8 @@ class Runner:
                 text=problem.text,
             )
             self.tell(f"{problem.file}:{problem.line}: {problem.function} failed and was put aside: {problem.text}")
+        for kind, text in take_words():
+            self.tell(text) if kind == "message" else self.writer.event("log", loop.time, text=text)
         self._outside(finished.events)
         t4 = clock()
         self._record(brain_replies)
@@ -377,6 +420,7 @@ class Runner:
         self.writer = RunWriter(self.folder)
         self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
         self.writer.populations({name: info.populations for name, info in self.infos.items()})
+        self._note_changes()
         for name, link in self.links.items():
             link.reset()
             self.counts[name][:] = 0
@@ -389,6 +433,15 @@ class Runner:
         self._held.clear()
         self._open_recording()
         self.change("reset")
+
+    def _note_changes(self) -> None:
+        """Write what live edits left changed into the events of a new episode, so that it can be repeated."""
+        for file, source in self.sources.items():
+            if source != self.parts.sources[file]:
+                self.writer.event("edit", 0, file=file, source=source)
+        for name, value in self.experiment.part.parameters.items():
+            if value != self._parameters[name]:
+                self.writer.event("set", 0, target=f"parameter:{name}", value=value)
 
     def end(self, trigger: str, reason: str) -> None:
         """End for good by "complete" or "stop"."""
@@ -428,6 +481,8 @@ class Runner:
             return {"ok": self.status()}
         if name == "stop":
             self.ask_to_stop(str(arguments.get("reason") or "stopped by a client"))
+            if self.state is State.CREATED:
+                os.kill(os.getpid(), signal.SIGTERM)
             return None
         if name not in COMMANDS:
             return {"error": f"unknown command {name!r}; known: status, {', '.join(sorted(COMMANDS))}"}

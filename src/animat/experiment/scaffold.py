@@ -1,0 +1,184 @@
+"""Write a runnable experiment around a user's own brain and body files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from animat.body.protocol import BodyInfo
+from animat.errors import AnimatError
+from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
+from animat.experiment.read import read_experiment
+
+__all__ = ["scaffold"]
+
+_EXPERIMENT = """\
+animat: 1
+name: {name}
+description: A first loop around {brain} and {body}; change it as you like.
+seed: 1
+step: {step_ms:g} ms
+duration: 1 s
+
+brain:
+{brain_lines}
+
+body:
+  engine: {engine}
+  model: {body}
+
+transfer_functions: [transfer.py]
+record: {{spikes: all, signals: all}}
+"""
+
+_TRANSFER = '''\
+"""What connects the brain and the body; each function runs once per step."""
+
+from animat import {imports}
+
+
+@transfer_function(
+    rate=spike_sink("{read}", "population_rate", reduce="mean"),
+    act={act},
+)
+def brain_to_body(t, rate, act):
+    """The mean rate of {read} (Hz) drives {actuated}: 50 Hz is full drive."""
+    act.{act_name} = {command}
+
+
+@transfer_function(
+    feel={feel},
+    drive=spike_source("{written}", "poisson", weight={weight}),
+)
+def body_to_brain(t, feel, drive):
+    """{felt} excites {written}: a background, and more the farther it is from zero."""
+    drive.rate = 5000.0 + 5000.0 * min(1.0, abs(feel.{feel_name}))
+'''
+
+
+def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callable[[str, float], None]) -> None:
+    """Copy `brain` and `body` into `folder` and write an experiment that joins them.
+
+    The brain is built once to learn its populations, the body loaded to learn its actuators and joints.
+
+    Raises
+    ------
+    AnimatError
+        When a file is missing or cannot be used; nothing is left behind then.
+    """
+    for path in (brain, body):
+        if not path.is_file():
+            raise AnimatError("there is no such file", file=path)
+    if kind not in ("pynest", "pynn"):
+        raise AnimatError(f"--kind must be pynest or pynn, got {kind!r}")
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        _copy(brain, folder)
+        _copy_body(body, folder)
+        _write_experiment(folder, brain, body, kind, 20.0)
+        experiment = read_experiment(folder, ["transfer_functions=[]"])
+        parts = load_parts(experiment)
+        sizes = build_brain(parts, "brain", progress).sizes()
+        bodies = open_bodies(parts)
+        engine, info = bodies["body"]
+        engine.close()
+        (folder / "transfer.py").write_text(_transfer(sizes, info, _models(parts)))
+    except BaseException:
+        if made:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _copy(path: Path, folder: Path) -> None:
+    shutil.copyfile(path, folder / path.name)
+
+
+def _copy_body(path: Path, folder: Path) -> None:
+    """Copy a body file with the files beside it that it names (meshes, included models)."""
+    _copy(path, folder)
+    text = path.read_text(errors="replace")
+    for name in set(re.findall(r"""(?:file|filename|meshdir|texturedir|assetdir)\s*=\s*["']([^"']+)["']""", text)):
+        other = path.parent / name
+        if Path(name).is_absolute() or ".." in Path(name).parts or not other.exists():
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if other.is_dir():
+            shutil.copytree(other, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(other, target)
+
+
+def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms: float) -> None:
+    if brain.suffix == ".py":
+        lines = f"  engine: nest\n  script: {brain.name}\n  kind: {kind}"
+    else:
+        lines = f"  engine: nest\n  network: {brain.name}"
+    (folder / "experiment.yaml").write_text(
+        _EXPERIMENT.format(
+            name=folder.resolve().name,
+            brain=brain.name,
+            body=body.name,
+            brain_lines=lines,
+            engine="opensim" if body.suffix == ".osim" else "mujoco",
+            step_ms=step_ms,
+        )
+    )
+
+
+def _transfer(sizes: dict[str, int], info: BodyInfo, models: dict[str, str]) -> str:
+    populations = list(sizes)
+    read, written = populations[-1], populations[0]
+    imports = {"spike_sink", "spike_source", "transfer_function"}
+    controls = [port for port in info.controls if port.shape == ()]
+    act, act_name, actuated, command = _actuated(controls, imports)
+    joints = list(info.joints)
+    if joints and any(port.name == f"angle/{joints[0]}" for port in info.sensors):
+        imports.add("joint")
+        feel, feel_name, felt = f'joint("{joints[0]}")', "angle", f"The joint {joints[0]}"
+    else:
+        scalars = [port.name for port in info.sensors if port.shape == ()]
+        if not scalars:
+            raise AnimatError("the body has no joint and no scalar sensor that could be felt")
+        imports.add("sensor")
+        feel, feel_name, felt = f'sensor("{scalars[0]}")', "value", f"The sensor {scalars[0]}"
+    return _TRANSFER.format(
+        imports=", ".join(sorted(imports)),
+        read=read,
+        written=written,
+        act=act,
+        act_name=act_name,
+        actuated=actuated,
+        command=command,
+        feel=feel,
+        feel_name=feel_name,
+        felt=felt,
+        weight='"1 nS"' if "cond" in models.get(written, "") else '"20 pA"',
+    )
+
+
+def _actuated(controls: Sequence[object], imports: set[str]) -> tuple[str, str, str, str]:
+    for quantity, function, attribute in (
+        ("activation", "muscles", "activation"),
+        ("actuator", "actuator", "value"),
+        ("effort", "joint_effort", "value"),
+    ):
+        for port in controls:
+            name = str(getattr(port, "name", ""))
+            if name.startswith(f"{quantity}/"):
+                part = name.partition("/")[2]
+                imports.add(function)
+                low, high = getattr(port, "low", 0.0), getattr(port, "high", 1.0)
+                top = high if high < 1e300 else 1.0
+                bottom = max(0.0, low) if low > -1e300 else 0.0
+                span = f"min(1.0, rate.rate / 50.0) * {top:g}" if bottom == 0.0 else f"{bottom:g} + min(1.0, rate.rate / 50.0) * {top - bottom:g}"
+                return f'{function}("{part}")', attribute, part, span
+    raise AnimatError("the body has nothing to command: no muscle, actuator or joint effort")
+
+
+def _models(parts: Parts) -> dict[str, str]:
+    brain = parts.brains["brain"]
+    return {population.name: population.model for population in getattr(brain, "populations", ())}

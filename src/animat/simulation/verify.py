@@ -1,0 +1,56 @@
+"""Repeat a run from what its folder holds, live edits and settings included, and compare."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from animat.errors import AnimatError
+from animat.experiment.read import read_experiment
+from animat.run.compare import Comparison, compare
+from animat.run.reader import open_run
+from animat.simulation.lifecycle import State
+from animat.simulation.runner import Progress, Replay, Runner
+
+__all__ = ["verify"]
+
+
+def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
+    """Repeat the run in `folder` into `out` (``folder/verify`` by default) for as many steps, and compare the two.
+
+    Raises
+    ------
+    AnimatError
+        When the folder does not hold what is needed, or the repetition fails.
+    """
+    run = open_run(folder)
+    manifest, summary = run.manifest, run.summary
+    if not manifest or not (folder / "experiment").is_dir():
+        raise AnimatError(f"{folder} does not hold a run that can be repeated: its manifest.json or experiment/ is missing")
+    steps = int(summary.get("steps") or len(run.profile.get("step", ())))
+    if not steps:
+        raise AnimatError(f"the run in {folder} has no finished step to compare")
+    place = out or folder / "verify"
+    if out is None and place.exists():
+        shutil.rmtree(place)
+    experiment = read_experiment(folder / "experiment", manifest.get("overrides", []))
+    replay = [
+        Replay(int(event["tick"]), event["kind"], event)
+        for event in run.events
+        if event["kind"] in ("edit", "set")
+    ]
+    runner = Runner(experiment, place, progress=progress, replay=replay)
+    try:
+        runner.catch_signals()
+        runner.initialize()
+        runner.serve(until=steps * experiment.part.step)
+    except AnimatError as error:
+        runner.fail(str(error))
+    except KeyboardInterrupt:
+        runner.end("stop", "interrupted by the user")
+        raise
+    finally:
+        runner.close()
+    if runner.state is State.FAILED and runner.steps < steps:
+        raise AnimatError(f"the repetition failed: {runner.error}")
+    return compare(run, open_run(place))
