@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,13 @@ class BrainLink:
         self._progress = progress
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
-        return self._long("load", network, script, settings, reply=BrainInfo)
+        info: BrainInfo = self._long("load", network, script, settings, reply=BrainInfo)
+        return info
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """See `BrainEngine.attach`."""
-        return self._long("attach", devices, reply=list[int])
+        indices: list[int] = self._long("attach", devices, reply=list[int])
+        return indices
 
     def detach(self, devices: Sequence[int]) -> None:
         """See `BrainEngine.detach`."""
@@ -109,7 +112,8 @@ class BrainLink:
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """See `BrainEngine.get`."""
-        return self._long("get", target, names, reply=dict[str, list[float]])
+        found: dict[str, list[float]] = self._long("get", target, names, reply=dict[str, list[float]])
+        return found
 
     def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
         """See `BrainEngine.set`."""
@@ -118,11 +122,21 @@ class BrainLink:
 
     def reset(self) -> BrainInfo:
         """See `BrainEngine.reset`."""
-        return self._long("reset", reply=BrainInfo)
+        info: BrainInfo = self._long("reset", reply=BrainInfo)
+        return info
 
     def _long(self, method: str, *arguments: Any, reply: Any) -> Any:
         """Call what may take any time, such as building."""
         return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf)
+
+    def round_trips(self, count: int) -> list[float]:
+        """Return the seconds that requests which do nothing take: the floor of an exchange."""
+        found = []
+        for _ in range(count):
+            began = time.perf_counter()
+            self._worker.call("nothing", reply=None)
+            found.append(time.perf_counter() - began)
+        return found
 
     def peak_memory_mb(self) -> float:
         """Return the worker's largest resident memory so far, in MB; 0 where it cannot be told."""

@@ -27,6 +27,7 @@ from animat.run.writer import RunWriter, Table
 from animat.simulation.commands import COMMANDS
 from animat.simulation.control import Command, ControlEndpoint
 from animat.simulation.edit import replace_source
+from animat.simulation.episodes import archive
 from animat.simulation.events import Event, EventQueue
 from animat.simulation.lifecycle import FINAL, State, transition
 from animat.simulation.loop import ClosedLoop, StopFunction

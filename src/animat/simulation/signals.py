@@ -38,7 +38,7 @@ class Signals:
         self.columns = [column for column, _ in self._chosen]
         self._row = np.zeros(sum(column.size for column in self.columns))
         self._copies: list[tuple[slice, NDArray[np.float64], slice]] = []
-        self._reads: list[tuple[slice, Callable[[], object]]] = []
+        self._reads: list[tuple[slice, Callable[[], Any]]] = []
         first = 0
         for column, source in self._chosen:
             place = slice(first, first + column.size)
@@ -112,7 +112,7 @@ class Signals:
         return found
 
 
-_Source = Callable[[], object] | tuple[NDArray[np.float64], slice]
+_Source = Callable[[], Any] | tuple[NDArray[np.float64], slice]
 _Entry = tuple[Column, _Source]
 
 
@@ -128,7 +128,7 @@ def _choose(entries: list[_Entry], wanted: str | Sequence[str]) -> list[_Entry]:
     return [entry for entry in entries if any(fnmatch.fnmatchcase(entry[0].name, pattern) for pattern in wanted)]
 
 
-def _reader(values: Mapping[Any, Any], key: object) -> Callable[[], object]:
+def _reader(values: Mapping[Any, Any], key: object) -> Callable[[], Any]:
     return lambda: values[key]
 
 
@@ -154,5 +154,5 @@ def body_row(replies: Sequence[BodyReply]) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def _counter(side: BrainBoard, index: int) -> Callable[[], object]:
+def _counter(side: BrainBoard, index: int) -> Callable[[], Any]:
     return lambda: len(side.spikes.get(index, NO_SPIKES)[0])

@@ -24,6 +24,11 @@ class SinkHandle:
     """Reads one value per step: `.voltage` (mV) of a leaky integrator, `.rate` (Hz) of a population rate."""
 
     __slots__ = ("_board", "_device", "_each", "_owner", "_reads")
+    _board: BrainBoard
+    _device: int
+    _each: bool
+    _owner: str
+    _reads: str
 
     def __init__(self, owner: str, board: BrainBoard, device: int, reads: str, each: bool) -> None:
         for name, value in zip(self.__slots__, (board, device, each, owner, reads), strict=True):
@@ -43,6 +48,9 @@ class RecorderHandle:
     """Reads the spikes of the last step: `.indices` (within the selection), `.times_ms`, `.count`, `.spiked`."""
 
     __slots__ = ("_board", "_device", "_owner")
+    _board: BrainBoard
+    _device: int
+    _owner: str
 
     def __init__(self, owner: str, board: BrainBoard, device: int) -> None:
         for name, value in zip(self.__slots__, (board, device, owner), strict=True):
@@ -79,6 +87,11 @@ class SourceHandle:
     """Reads and writes the properties of a spike source; equal values are not sent again."""
 
     __slots__ = ("_board", "_device", "_elements", "_names", "_owner")
+    _board: BrainBoard
+    _device: int
+    _elements: int
+    _names: tuple[str, ...]
+    _owner: str
 
     def __init__(self, owner: str, board: BrainBoard, device: int, names: tuple[str, ...], elements: int) -> None:
         for name, value in zip(self.__slots__, (board, device, elements, names, owner), strict=True):
@@ -113,6 +126,10 @@ def checked_input(what: str, value: Any, elements: int, name: str) -> float | li
     return [float(item) for item in array]
 
 
+#: A flat vector, the places of an attribute in it, and whether it reads as one float.
+View = tuple[NDArray[np.float64], NDArray[np.intp], bool]
+
+
 class BodyHandle:
     """Reads sensors and writes controls of a body under the declared attribute names.
 
@@ -121,11 +138,14 @@ class BodyHandle:
     """
 
     __slots__ = ("_owner", "_views", "_writes")
+    _owner: str
+    _views: dict[str, View]
+    _writes: frozenset[str]
 
     def __init__(
         self,
         owner: str,
-        views: Mapping[str, tuple[NDArray[np.float64], NDArray[np.intp], bool]],
+        views: Mapping[str, View],
         writes: frozenset[str],
     ) -> None:
         for name, value in zip(self.__slots__, (owner, dict(views), writes), strict=True):

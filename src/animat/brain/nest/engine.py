@@ -356,7 +356,7 @@ class NestEngine:
             del self._nodes
 
     def _now(self) -> int:
-        return round(self._nest.biological_time * 1e6) - self._origin
+        return round(float(self._nest.biological_time) * 1e6) - self._origin
 
     def _collect(self, selections: Sequence[Selection]) -> Any:
         ids: list[int] = []

@@ -42,6 +42,9 @@ def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., 
     def set_projection(target: ProjectionName, values: Values) -> None:
         engine.set(target, values)
 
+    def nothing() -> None:
+        return None
+
     def reset() -> BrainInfo:
         return engine.reset()
 
@@ -53,5 +56,6 @@ def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., 
         "get": get,
         "set": set_neurons,
         "set_projection": set_projection,
+        "nothing": nothing,
         "reset": reset,
     }

@@ -1,0 +1,1 @@
+"""Benchmark procedures and what they report."""

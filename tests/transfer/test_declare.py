@@ -1,0 +1,125 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from animat import AnimatError, muscles, spike_sink, spike_source, transfer_function, variable
+from animat.brain.protocol import Selection
+from animat.transfer.declare import parse_neurons
+from animat.transfer.load import load_functions
+from animat.transfer.schedule import order, schedule_rows
+
+
+@pytest.mark.parametrize(
+    ("text", "brain", "selection"),
+    [
+        ("A", None, Selection("A")),
+        ("A[3]", None, Selection("A", indices=(3,))),
+        ("A[1, 5,7]", None, Selection("A", indices=(1, 5, 7))),
+        ("A[0:10]", None, Selection("A", 0, 10)),
+        ("A[::2]", None, Selection("A", None, None, 2)),
+        ("left/A[-5:]", "left", Selection("A", -5)),
+    ],
+)
+def test_neurons_as_text(text, brain, selection):
+    assert parse_neurons(text) == (brain, selection)
+    assert parse_neurons(str(selection))[1] == selection
+
+
+@pytest.mark.parametrize("text", ["", "A[", "A[x]", "A[1:2:3:4]", "A[::0]", "a/b/c", "A[]"])
+def test_what_is_no_selection_teaches(text):
+    with pytest.raises(AnimatError):
+        parse_neurons(text)
+
+
+@given(st.text(max_size=20))
+def test_any_text_gives_a_selection_or_an_error(text):
+    try:
+        parse_neurons(text)
+    except AnimatError:
+        pass
+
+
+def test_units_are_converted():
+    port = spike_source("A", "poisson", rate="5 kHz", delay="1500 us", weight="0.15 nS")
+    assert port.device.params == {"rate": 5000.0}
+    assert port.device.delay_ms == 1.5 and port.device.weight == 0.15
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: spike_sink("A", "leaky_integrator"), "leaky_integrator_alpha"),
+        (lambda: spike_sink("A", "poisson"), "unknown spike sink"),
+        (lambda: spike_source("A", "poisson", rat=3), "Did you mean 'rate'"),
+        (lambda: spike_source("A", "poisson", rate="5 mV"), "not in Hz"),
+        (lambda: spike_source("A", "poisson", rate=-1), "at least 0"),
+        (lambda: spike_source("A", "poisson", delay="0 ms"), "longer than 0 ms"),
+        (lambda: spike_sink("A", "population_rate", reduce="median"), "mean, sum"),
+        (lambda: spike_sink(["a/A", "b/B"], "population_rate"), "one brain"),
+        (lambda: muscles(), "at least one muscle"),
+        (lambda: transfer_function(x=3), "must be declared with"),
+    ],
+)
+def test_wrong_declarations_teach(call, words):
+    with pytest.raises(AnimatError, match=words):
+        call()
+
+
+def test_parameters_must_match_the_declaration():
+    with pytest.raises(AnimatError, match=r"must take the parameters \(t, x\)"):
+
+        @transfer_function(x=variable(0))
+        def wrong(t, y):
+            pass
+
+
+
+def test_errors_in_a_file_have_file_and_line():
+    with pytest.raises(AnimatError) as caught:
+        load_functions("x = 1\nx = (", "tf.py")
+    assert caught.value.file == "tf.py" and caught.value.line == 2
+    with pytest.raises(AnimatError) as caught:
+        load_functions("x = 1\n\ny = x / 0\n", "tf.py")
+    assert caught.value.line == 3 and "ZeroDivisionError" in str(caught.value)
+    with pytest.raises(AnimatError, match="no transfer function found"):
+        load_functions("x = 1", "tf.py")
+
+
+def test_two_writers_of_one_port_are_refused_unless_the_later_overrides():
+    @transfer_function(m=muscles("M"))
+    def one(t, m):
+        pass
+
+    @transfer_function(m=muscles("M", "N"))
+    def two(t, m):
+        pass
+
+    @transfer_function(m=muscles("M", "N", override=True))
+    def three(t, m):
+        pass
+
+    with pytest.raises(AnimatError, match="override=True"):
+        order([one, two])
+    assert [f.name for f in order([one, three])] == ["one", "three"]
+
+
+def test_two_functions_of_one_name_are_refused():
+    @transfer_function(m=variable(0))
+    def one(t, m):
+        pass
+
+    with pytest.raises(AnimatError, match="two transfer functions are called 'one'"):
+        order([one, one])
+
+
+def test_the_schedule_marks_what_is_read_before_it_is_written():
+    functions = load_functions(
+        "from animat import *\n"
+        "@transfer_function(x=shared('x', readonly=True))\n"
+        "def early(t, x): pass\n"
+        "@transfer_function(x=shared('x'))\n"
+        "def late(t, x): pass\n",
+        "tf.py",
+    )
+    rows = schedule_rows(order(functions))
+    assert [(row.name, row.stale) for row in rows] == [("early", ("x",)), ("late", ())]
