@@ -1,0 +1,5 @@
+"""``python -m animat.cli`` is the command `animat`."""
+
+from animat.cli import main
+
+main()

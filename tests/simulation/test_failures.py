@@ -1,0 +1,150 @@
+"""However a run goes wrong, it says why, soon, and what was recorded before is readable."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import animat
+from animat.experiment.read import read_experiment
+from animat.simulation.execute import execute
+from animat.simulation.lifecycle import State
+
+from conftest import PENDULUM, TRANSFER
+
+
+def wait_for(condition, seconds=30.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def start(folder, out, *options):
+    """Run `animat run` as a user does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "animat.cli", "run", str(folder), "--out", str(out), "--no-report", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def worker_of(pid):
+    found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout
+    rows = [line.split(None, 2) for line in found.splitlines()[1:]]
+    return next((int(row[0]) for row in rows if int(row[1]) == pid and row[2].startswith("animat.brain")), None)
+
+
+def steps_of(out):
+    try:
+        return len(animat.open_run(out).profile["step"])
+    except (animat.AnimatError, KeyError):
+        return 0
+
+
+def test_a_killed_brain_fails_the_run_within_two_seconds(pendulum, tmp_path):
+    out = tmp_path / "run"
+    process = start(pendulum(duration="1000 s"), out)
+    wait_for(lambda: steps_of(out) > 10)
+    os.kill(worker_of(process.pid), signal.SIGKILL)
+    killed = time.monotonic()
+    wait_for(lambda: any(e.get("state") == "failed" for e in animat.open_run(out).events), 5)
+    assert time.monotonic() - killed < 2
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 1 and "SIGKILL" in words and "Traceback" not in words
+    recorded = animat.open_run(out)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["state"] == "failed" and "SIGKILL" in summary["error"]
+    assert recorded.signals.num_rows == len(recorded.profile["step"]) == summary["steps"] > 10
+
+
+def test_ctrl_c_ends_after_the_step_keeps_the_run_and_exits_130(pendulum, tmp_path):
+    out = tmp_path / "run"
+    process = start(pendulum(duration="1000 s"), out)
+    wait_for(lambda: steps_of(out) > 10)
+    worker = worker_of(process.pid)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["state"] == "stopped" and summary["reason"] == "interrupted by the user"
+    assert animat.open_run(out).signals.num_rows == summary["steps"]
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_the_worker_does_not_outlive_a_killed_simulation(pendulum, tmp_path):
+    out = tmp_path / "run"
+    process = start(pendulum(duration="1000 s"), out)
+    wait_for(lambda: steps_of(out) > 10)
+    worker = worker_of(process.pid)
+    process.kill()
+    process.communicate()
+
+    def gone():
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_for(gone, 5)
+    assert animat.open_run(out).signals.num_rows >= 0
+
+
+def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path):
+    extra = "events: [{at: 60 ms, set: {neurons: A, C_m: -1 pF}}]"
+    runner = execute(read_experiment(pendulum(extra=extra)), tmp_path / "run", report=False)
+    assert runner.state is State.FAILED
+    assert "C_m" in runner.error and "apacitance" in runner.error
+    assert animat.open_run(tmp_path / "run").signals.num_rows == 3
+
+
+def test_an_endless_transfer_function_can_be_stopped(pendulum, tmp_path):
+    endless = TRANSFER.replace("count.value += 1", "count.value += 1\n    while t > 0.05: pass")
+    with animat.load(pendulum(transfer=endless, duration="10 s"), out=tmp_path / "run") as sim:
+        sim.start()
+        wait_for(lambda: sim.time >= 0.06)
+        began = time.monotonic()
+        recorded = sim.stop()
+        assert time.monotonic() - began < 6
+    assert recorded.summary["state"] == "stopped"
+    assert "feel did not return" in recorded.summary["reason"] or "feel did not return" in json.dumps(recorded.events)
+    assert recorded.signals.num_rows == 3
+
+
+def test_a_body_that_diverges_fails_the_run(pendulum, tmp_path):
+    body = PENDULUM.replace('ctrlrange="-2 2" ctrllimited="true"', 'gear="1e12"')
+    transfer = TRANSFER.replace("min(2.0, rate.rate / 50)", "1e300 if t > 0.1 else 0.0")
+    runner = execute(read_experiment(pendulum(body=body, transfer=transfer)), tmp_path / "run", report=False)
+    assert runner.state is State.FAILED
+    assert "ms" in runner.error
+    assert 5 <= animat.open_run(tmp_path / "run").signals.num_rows < 10
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_a_full_disk_fails_the_run_and_keeps_what_was_written(pendulum, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("cannot mount a file system here")
+    try:
+        runner = execute(read_experiment(pendulum(duration="100 s")), disk / "run", report=False)
+        assert runner.state is State.FAILED
+        assert "space" in runner.error
+        recorded = animat.open_run(disk / "run")
+        assert recorded.signals.num_rows > 10
+        assert recorded.summary["state"] == "failed"
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_timeout_in_real_time_stops_the_run(pendulum, tmp_path):
+    runner = execute(read_experiment(pendulum(duration="1000 s", extra="timeout: 3 s")), tmp_path / "run", report=False)
+    assert runner.state is State.STOPPED and "time-out" in runner.reason
