@@ -1,0 +1,234 @@
+import re
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from animat.errors import AnimatError
+from animat.experiment.parts import load_parts
+from animat.experiment.read import read_experiment
+from animat.experiment.schema import ExperimentPart
+from animat.experiment.validate import validate
+
+GOOD = """\
+animat: 1
+name: Test
+seed: 2
+step: 10 ms
+duration: 100 ms
+brain:
+  network: {library: rodent-brain, regions: [M1], size: 0.2 mm}
+  threads: 2
+body: {model: pendulum.xml}
+transfer_functions: []
+parameters: {gain: 2.0, rate: 5 kHz}
+variants:
+  strength: {weak: {parameters.gain: 0.5}, strong: {parameters.gain: 8, seed: 9}}
+events:
+  - {at: 20 ms, message: hello}
+"""
+
+
+def write(tmp_path, text):
+    (tmp_path / "experiment.yaml").write_text(text)
+    return tmp_path
+
+
+def test_units_and_defaults(tmp_path):
+    part = read_experiment(write(tmp_path, GOOD)).part
+    assert part.step == 10_000_000 and part.duration == 100_000_000
+    assert part.all_brains["brain"].resolution == 100_000
+    assert part.parameter("rate", "Hz") == 5000.0 and part.parameter("gain", "") == 2.0
+
+
+def test_overrides_reach_everything(tmp_path):
+    folder = write(tmp_path, GOOD)
+    part = read_experiment(folder, ["brain.threads=1", "network.size=0.3 mm", "step=20 ms", "events.0.at=40 ms"]).part
+    assert part.brain.threads == 1 and part.brain.network["size"] == "0.3 mm"
+    assert part.step == 20_000_000 and part.events[0].at == 40_000_000
+
+
+def test_variants_patch_several_entries(tmp_path):
+    part = read_experiment(write(tmp_path, GOOD), ["strength=strong"]).part
+    assert part.parameter("gain", "") == 8 and part.seed == 9
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (("step: 10 ms", "step: 10"), 4, "has no unit"),
+        (("step: 10 ms", "step: 10 mV"), 4, "mV"),
+        (("duration: 100 ms", "duration: 95 ms"), None, "whole multiple"),
+        (("threads: 2", "thread: 2"), 8, "Did you mean 'threads'"),
+        (("threads: 2", "threads: many"), 8, "threads"),
+        (("threads: 2", "threads: 0"), 8, "greater than or equal to 1"),
+        (("name: Test\n", ""), 1, "name is missing"),
+        (("animat: 1", "animat: 2"), 1, "animat"),
+        (("message: hello", "massage: hello"), 15, "Did you mean 'message'"),
+        (("message: hello", "message: hello, stop: x"), 15, "exactly one"),
+        (("seed: 2", "seed: -2"), 3, "seed"),
+        (("brain:", "brains:"), None, "brains"),
+    ],
+)
+def test_mistakes_have_file_line_and_words(tmp_path, change, line, words):
+    folder = write(tmp_path, GOOD.replace(*change))
+    with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+        read_experiment(folder)
+    assert caught.value.file == str(folder / "experiment.yaml")
+    if line is not None:
+        assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("brain.threads", "must look like"),
+        ("strength=medium", "strong, weak"),
+        ("seed.deep=3", "has no entries"),
+        ("events.7.at=3 ms", "not a place in a list"),
+        ("colour=red", "unknown entry 'colour'"),
+    ],
+)
+def test_wrong_overrides_teach(tmp_path, override, words):
+    with pytest.raises(AnimatError, match=re.escape(words)):
+        read_experiment(write(tmp_path, GOOD), [override])
+
+
+def test_an_unknown_experiment_lists_those_that_ship():
+    with pytest.raises(AnimatError, match="mouse-joystick"):
+        read_experiment("mouse-joistick")
+
+
+def test_round_trip(tmp_path):
+    """What was read, written as YAML again, reads the same."""
+    part = read_experiment(write(tmp_path, GOOD)).part
+    raw = yaml.safe_load(GOOD)
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(raw))
+    assert read_experiment(tmp_path).part == part
+
+
+_leaves = st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=8) | st.sampled_from(
+    ["20 ms", "1 s", "5 kHz", "A", "-3 mV", "1e400 ms"]
+)
+_values = st.recursive(
+    _leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6) | st.sampled_from(list(ExperimentPart.model_fields)), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    changes=st.dictionaries(
+        st.sampled_from([*ExperimentPart.model_fields, "brain.threads", "brain.network", "body.model", "events.0", "unknown"]),
+        _values,
+        max_size=4,
+    )
+)
+def test_any_content_is_read_or_refused_without_a_traceback(tmp_path, changes):
+    content = yaml.safe_load(GOOD)
+    for key, value in changes.items():
+        place = content
+        *path, last = key.split(".")
+        for name in path:
+            place = place[int(name) if name.isdigit() else name] if isinstance(place, dict | list) and place else {}
+        if isinstance(place, dict):
+            place[last] = value
+    (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
+    try:
+        read_experiment(tmp_path)
+    except AnimatError as error:
+        assert str(error)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(max_size=200))
+def test_any_text_is_read_or_refused_without_a_traceback(tmp_path, text):
+    (tmp_path / "experiment.yaml").write_text(text, encoding="utf-8")
+    try:
+        read_experiment(tmp_path)
+    except AnimatError as error:
+        assert str(error)
+
+
+def test_validation_resolves_every_name(pendulum):
+    found = validate(read_experiment(pendulum()))
+    assert [row.name for row in found.schedule] == ["push", "feel"]
+    neurons, synapses, memory = found.brains["brain"]
+    assert neurons == 30 and synapses == 100 and memory > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"B"', '"C"', "Known: A, B"),
+        ('"B"', '"B[0:99]"', None),
+        ('"B"', '"B[99]"', "there is no neuron 99"),
+        ('"motor"', '"moter"', "Did you mean 'motor'"),
+        ('"hinge"', '"hing"', "Did you mean 'hinge'"),
+        ("1000 * abs", "1000 / 0 * abs", "ZeroDivisionError"),
+        ("count.value += 1", "while True: pass", "did not return"),
+        ("count.value += 1", "import os; os._exit(3)", "ended the trial process"),
+        ("count.value += 1", "count.valu += 1", "valu"),
+    ],
+)
+def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeypatch, old, new, words):
+    monkeypatch.setattr("animat.transfer.dry.DRY_TIMEOUT_S", 3.0)
+    from conftest import TRANSFER
+
+    experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)))
+    if words is None:
+        validate(experiment)
+        return
+    with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+        validate(experiment)
+    assert caught.value.file is not None and caught.value.file.endswith("transfer.py") and caught.value.line
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("events: [{at: 0 ms, silence: C}]", "Known: A, B"),
+        ("events: [{at: 0 ms, cut: B->A}]", "unknown projection"),
+        ("events: [{at: 0 ms, cut: A to B}]", "PRE->POST"),
+        ("events: [{at: 0 ms, wrench: {link: rod, force: [1, 2, 3]}}]", "has no unit"),
+        ("events: [{at: 0 ms, wrench: {link: rodd, force: [1 N, 2 N, 3 N]}}]", "wrench/rod"),
+        ("events: [{at: 0 ms, clamp: {muscle: biceps, activation: 2}}]", "between 0 and 1"),
+        ("events: [{at: 0 ms, set: {parameter: gain, value: 1}}]", "unknown parameter"),
+        ("events: [{at: 0 ms, set: {neurons: A, I_e: 3 mV}}]", "pA"),
+        ("record: {spikes: [A, C]}", "Known: A, B"),
+    ],
+)
+def test_mistakes_in_events_and_record_are_found_before_a_run(pendulum, extra, words):
+    experiment = read_experiment(pendulum(extra=extra))
+    with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+        validate(experiment)
+    assert caught.value.line is not None
+
+
+def test_an_event_between_steps_and_after_the_end_is_remarked(pendulum):
+    extra = "events: [{at: 25 ms, message: x}, {at: 5 s, message: y}]"
+    remarks = validate(read_experiment(pendulum(extra=extra))).remarks
+    assert any("takes effect with the next step (40 ms)" in remark for remark in remarks)
+    assert any("after the end" in remark for remark in remarks)
+
+
+def test_a_script_brain_is_resolved_with_build_only(pendulum):
+    from conftest import SCRIPT, TRANSFER
+
+    folder = pendulum(script=SCRIPT, transfer=TRANSFER.replace('"B"', '"C"'))
+    assert any("--build" in remark for remark in validate(read_experiment(folder)).remarks)
+    with pytest.raises(AnimatError, match="Known: A, B"):
+        validate(read_experiment(folder), build=True)
+
+
+def test_too_little_memory_is_said_before_a_run(pendulum, monkeypatch):
+    monkeypatch.setattr("animat.experiment.validate.expected_memory_bytes", lambda _network: 1e15)
+    with pytest.raises(AnimatError, match="GB of memory"):
+        validate(read_experiment(pendulum()))
+
+
+def test_shipped_experiments_can_be_loaded():
+    parts = load_parts(read_experiment("mouse-joystick"))
+    assert len(parts.sizes()["brain"]) == 19
