@@ -34,6 +34,7 @@ __all__ = [
     "Rule",
     "Uniform",
     "check_network",
+    "network_faults",
 ]
 
 
@@ -86,7 +87,7 @@ class Lattice(msgspec.Struct, frozen=True, kw_only=True):
         """Return the coordinates along one axis (0, 1, 2 for x, y, z) in mm, ascending."""
         return np.linspace(self.lower[axis], self.upper[axis], self.shape[axis])
 
-    def positions(self) -> NDArray[np.float64]:
+    def points(self) -> NDArray[np.float64]:
         """Return all points in the order of the neurons, shape (size, 3), in mm."""
         grid = np.meshgrid(*(self.axis(axis) for axis in range(3)), indexing="ij")
         return np.stack(grid, axis=-1).reshape(-1, 3)
@@ -209,33 +210,33 @@ def check_network(network: Network) -> None:
     AnimatError
         For the first thing that no engine could build; it names the population or projection.
     """
+    for _, fault in network_faults(network):
+        raise AnimatError(fault)
+
+
+def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield where (such as ``("projections", 3)``) and what is wrong, in order."""
     if not network.populations:
-        raise AnimatError(f"network {network.name!r} has no population")
-    if network.extent_mm is not None:
-        for side in network.extent_mm:
-            _require(math.isfinite(side) and side > 0, f"extent must be two positive lengths, got {network.extent_mm}")
+        yield ("populations",), f"network {network.name!r} has no population"
+    for side in network.extent_mm or ():
+        if not (math.isfinite(side) and side > 0):
+            yield ("extent",), f"extent must be two positive lengths, got {network.extent_mm} mm"
     known: dict[str, Population] = {}
-    for population in network.populations:
+    for place, population in enumerate(network.populations):
+        where = ("populations", place)
         if population.name in known:
-            raise AnimatError(f"two populations are called {population.name!r}; names must differ")
-        _prefixed(f"population {population.name!r}", _population_faults(population, network.extent_mm))
+            yield where, f"two populations are called {population.name!r}; names must differ"
+        for fault in _population_faults(population, network.extent_mm):
+            yield where, f"population {population.name!r}: {fault}"
         known[population.name] = population
-    for projection in network.projections:
-        for end in (projection.pre, projection.post):
-            if end not in known:
-                raise unknown_name(f"population in projection {projection.name}:", end, known)
-        faults = _projection_faults(projection, known[projection.pre], known[projection.post])
-        _prefixed(f"projection {projection.name}", faults)
-
-
-def _require(right: bool, what: str) -> None:
-    if not right:
-        raise AnimatError(what)
-
-
-def _prefixed(where: str, faults: Iterator[str]) -> None:
-    for fault in faults:
-        raise AnimatError(f"{where}: {fault}")
+    for place, projection in enumerate(network.projections):
+        where = ("projections", place)
+        unknown = [end for end in (projection.pre, projection.post) if end not in known]
+        for end in unknown:
+            yield where, unknown_name(f"population in projection {projection.name}:", end, known).what
+        if not unknown:
+            for fault in _projection_faults(projection, known[projection.pre], known[projection.post]):
+                yield where, f"projection {projection.name}: {fault}"
 
 
 def _population_faults(population: Population, extent: tuple[float, float] | None) -> Iterator[str]:
@@ -270,10 +271,10 @@ def _lattice_faults(lattice: Lattice, size: int, extent: tuple[float, float] | N
     for axis, low, high in zip("xyz", lattice.lower, lattice.upper, strict=True):
         if not (math.isfinite(low) and math.isfinite(high) and low <= high):
             yield f"lattice bounds along {axis} must ascend, got {low} to {high} mm"
-    for axis, side in enumerate(extent or ()):
-        span = lattice.upper[axis] - lattice.lower[axis]
-        if lattice.shape[axis] > 1 and span >= side:
-            yield f"lattice is {span:g} mm wide along {'xy'[axis]} and does not fit the periodic sheet of {side:g} mm"
+    for place, side in enumerate(extent or ()):
+        span = lattice.upper[place] - lattice.lower[place]
+        if lattice.shape[place] > 1 and span >= side:
+            yield f"lattice is {span:g} mm wide along {'xy'[place]} and does not fit the periodic sheet of {side:g} mm"
 
 
 def _projection_faults(projection: Projection, pre: Population, post: Population) -> Iterator[str]:

@@ -1,0 +1,142 @@
+"""What ships with animat: experiments, networks and bodies, each a folder that a user can copy."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from animat.brain.network import Network, check_network
+from animat.brain.network_file import read_network
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["library_names", "library_path", "load_network"]
+
+KINDS = ("bodies", "experiments", "networks")
+
+
+def library_names(kind: str) -> list[str]:
+    """Return the names of what ships of a kind: "bodies", "experiments" or "networks"."""
+    if kind not in KINDS:
+        raise unknown_name("library", kind, KINDS)
+    folder = _root() / kind
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(("_", ".")))
+
+
+def library_path(kind: str, name: str) -> Path:
+    """Return the folder of something that ships; the error for an unknown name lists those that exist."""
+    names = library_names(kind)
+    if name not in names:
+        raise unknown_name({"bodies": "body"}.get(kind, kind.removesuffix("s")) + " in the library", name, names)
+    return _root() / kind / name
+
+
+def _root() -> Path:
+    return Path(str(files("animat.library")))
+
+
+def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
+    """Return the network that `spec` names, checked.
+
+    Parameters
+    ----------
+    spec
+        Either `library` (a name from `library_names("networks")`) or `file`: a `network.yaml`, a Python file with a
+        function `build(...)` that returns a `Network`, or a folder with a `network.py` or `network.yaml`.
+        Every other entry is a parameter of `build`.
+    base
+        The folder that `file` is relative to.
+
+    Raises
+    ------
+    AnimatError
+        If it cannot be found, has no such parameter, or describes a network that no engine could build.
+    """
+    parameters = {name: value for name, value in spec.items() if name not in ("library", "file")}
+    match spec:
+        case {"library": _, "file": _}:
+            raise AnimatError("network: give `library` or `file`, not both")
+        case {"library": str(name)}:
+            path = library_path("networks", name)
+        case {"file": str(name)}:
+            path = Path(base) / name
+        case _:
+            known = ", ".join(library_names("networks"))
+            raise AnimatError(f"network: needs `library: NAME` (known: {known}) or `file: PATH`")
+    if path.is_dir():
+        found = [path / name for name in ("network.py", "network.yaml") if (path / name).is_file()]
+        if not found:
+            raise AnimatError("this folder holds neither network.py nor network.yaml", file=path)
+        path = found[0]
+    if not path.is_file():
+        raise AnimatError("this network file does not exist", file=path)
+    if path.suffix == ".py":
+        network = _build(path, parameters)
+    elif parameters:
+        raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
+    else:
+        network = read_network(path)
+    try:
+        check_network(network)
+    except AnimatError as error:
+        raise error.at(path) from None
+    return network
+
+
+def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
+    build = _builder(path, path.stat().st_mtime_ns)
+    known = inspect.signature(build).parameters
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
+        for name in parameters:
+            if name not in known:
+                raise unknown_name("network parameter", name, known).at(path)
+    missing = [
+        name
+        for name, parameter in known.items()
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        and name not in parameters
+    ]
+    if missing:
+        raise AnimatError(f"network parameter {missing[0]!r} is missing; all: {', '.join(known)}", file=path)
+    try:
+        network = build(**parameters)
+    except AnimatError as error:
+        raise error.at(path) from None
+    except Exception as error:
+        raise _from_user_code(error, path) from error
+    if not isinstance(network, Network):
+        raise AnimatError(f"build() must return an animat Network, got {type(network).__name__}", file=path)
+    return network
+
+
+@lru_cache(maxsize=16)
+def _builder(path: Path, _changed: int) -> Callable[..., object]:
+    spec = importlib.util.spec_from_file_location(f"animat_network_{abs(hash(path))}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _from_user_code(error, path) from error
+    build = getattr(module, "build", None)
+    if not callable(build):
+        raise AnimatError("needs a function build(...) that returns a Network", file=path)
+    return build  # type: ignore[no-any-return]
+
+
+def _from_user_code(error: Exception, path: Path) -> AnimatError:
+    """Return the error with the line of `path` at which it was raised."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return AnimatError(f"{type(error).__name__}: {error}", file=path, line=line)
