@@ -6,12 +6,13 @@ description says what is done instead. Pure description: nothing here imports a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from animat.brain.protocol import Device
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["KINDS", "DeviceKind", "Parameter", "check_device", "initial_values", "parameter_value"]
+__all__ = ["KINDS", "DeviceKind", "Parameter", "check_device", "check_value", "initial_values", "parameter_value"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,16 @@ class DeviceKind:
         return {**self.settable, **self.fixed}
 
 
+#: Short-term plasticity, for sources of whole trains and for sinks.
+_PLASTIC = {
+    "U": Parameter("", 0.5, "tsodyks: use of resources by a spike", low=0.0, open=True),
+    "tau_rec": Parameter("ms", 800.0, "tsodyks: recovery of resources", low=0.0, open=True),
+    "tau_fac": Parameter("ms", 0.0, "tsodyks: facilitation (0: none)", low=0.0),
+}
+
+#: The synapses that these make: static, or with short-term plasticity after Tsodyks and Markram.
+_SYNAPSES = {"synapse": ("static", "tsodyks")}
+
 _RATE = Parameter("Hz", 0.0, "spikes per second for every target neuron", low=0.0)
 
 KINDS: dict[str, DeviceKind] = {
@@ -62,13 +73,14 @@ KINDS: dict[str, DeviceKind] = {
         "source",
         "A regular spike train; the first spike comes one period after the start, and a change of rate keeps the phase. "
         "The original builds it from a neuron whose refractory time is left out, so that its true rate is lower than "
-        "asked and stops at 500 Hz; here the rate is exact up to one spike per time step of the simulator.",
+        "asked and stops at 500 Hz; here the rate is exact up to one spike per time step of the simulator, and 0 never "
+        "fires. All its neurons get the same train; with `each`, every one its own.",
         settable={"rate": _RATE},
+        fixed=_PLASTIC,
+        choices=_SYNAPSES,
         weight=0.15,
     ),
-    "dc_source": DeviceKind(
-        "source", "A constant current.", settable={"amplitude": Parameter("pA", 0.0, "current")}
-    ),
+    "dc_source": DeviceKind("source", "A constant current.", settable={"amplitude": Parameter("pA", 0.0, "current")}),
     "ac_source": DeviceKind(
         "source",
         "A sinusoidal current: offset + amplitude sin(2 pi frequency t + phase).",
@@ -81,17 +93,20 @@ KINDS: dict[str, DeviceKind] = {
     ),
     "nc_source": DeviceKind(
         "source",
-        "A Gaussian white noise current, a new draw every time step for every target.",
+        "A Gaussian noise current: a new draw for every target neuron every `dt`, held in between.",
         settable={
             "mean": Parameter("pA", 0.0, "mean of the current"),
             "std": Parameter("pA", 1000.0, "standard deviation of the current", low=0.0),
         },
+        fixed={"dt": Parameter("ms", 1.0, "time between draws, a multiple of the resolution", low=0.0, open=True)},
     ),
     "spike_times": DeviceKind(
         "source",
         "Spikes at given times (ms since the start); setting `times` replaces those still to come, and times "
         "already past are left out. The platform lists it as injector.",
         settable={"times": Parameter("ms", (), "ascending spike times")},
+        fixed=_PLASTIC,
+        choices=_SYNAPSES,
         weight=0.15,
     ),
     "leaky_integrator_alpha": DeviceKind(
@@ -102,7 +117,9 @@ KINDS: dict[str, DeviceKind] = {
             "tau_m": Parameter("ms", 10.0, "membrane time constant", low=0.0, open=True),
             "tau_syn": Parameter("ms", 2.0, "synaptic time constant", low=0.0, open=True),
             "C_m": Parameter("pF", 1000.0, "capacitance", low=0.0, open=True),
+            **_PLASTIC,
         },
+        choices=_SYNAPSES,
         reads="voltage",
         reads_unit="mV",
         weight=10.0,
@@ -115,7 +132,9 @@ KINDS: dict[str, DeviceKind] = {
             "tau_m": Parameter("ms", 20.0, "membrane time constant", low=0.0, open=True),
             "tau_syn": Parameter("ms", 0.5, "synaptic time constant", low=0.0, open=True),
             "C_m": Parameter("pF", 1000.0, "capacitance", low=0.0, open=True),
+            **_PLASTIC,
         },
+        choices=_SYNAPSES,
         reads="voltage",
         reads_unit="mV",
         weight=10.0,
@@ -164,8 +183,8 @@ def parameter_value(device: Device, name: str) -> float | list[float] | str:
     return list(default) if isinstance(default, tuple) else default
 
 
-def check_device(device: Device) -> None:
-    """Check kind, parameter names, types and bounds.
+def check_device(device: Device) -> DeviceKind:
+    """Check kind, parameter names, types and bounds, and return the kind; needs no simulator.
 
     Raises
     ------
@@ -184,17 +203,50 @@ def check_device(device: Device) -> None:
             raise unknown_name(
                 f"parameter of {device.kind}", name, [*kind.parameters, *kind.choices, "weight", "delay", "receptor"]
             )
-        _check_number(f"{device.kind}.{name}", value, kind.parameters[name])
-    if device.delay_ms is not None and device.delay_ms <= 0:
-        raise AnimatError(f"the delay of a device must be longer than 0 ms, got {device.delay_ms} ms")
+        if isinstance(value, list) and name in kind.fixed:
+            raise AnimatError(f"{device.kind}.{name} takes one number")
+        check_value(f"{device.kind}.{name}", kind.parameters[name], value, each=device.each)
     if not device.neurons:
         raise AnimatError(f"{device.kind} needs neurons to attach to")
+    if device.each and "times" in kind.settable:
+        raise AnimatError(f"{device.kind} cannot be one per neuron; attach one to every neuron instead")
+    if device.weight is not None and not math.isfinite(device.weight):
+        raise AnimatError(f"the weight of {device.kind} must be finite, got {device.weight}")
+    if device.delay_ms is not None and not (math.isfinite(device.delay_ms) and device.delay_ms > 0):
+        raise AnimatError(f"the delay of a device must be longer than 0 ms, got {device.delay_ms} ms")
+    if "synapse" in kind.choices and device.params.get("synapse", "static") == "static":
+        for name in _PLASTIC.keys() & device.params.keys():
+            raise AnimatError(f"{device.kind}.{name} needs synapse='tsodyks'")
+    if kind.reads == "spikes":
+        for name, given in (("weight", device.weight), ("delay", device.delay_ms), ("receptor", device.receptor)):
+            if given is not None:
+                raise AnimatError(f"{device.kind} takes no {name}: it reads spikes where they are fired")
+    if kind.direction == "sink" and device.receptor is not None:
+        raise AnimatError(f"{device.kind} takes no receptor: it is a sink")
+    return kind
 
 
-def _check_number(what: str, value: float | list[float] | str, parameter: Parameter) -> None:
-    if isinstance(value, str):
-        raise AnimatError(f"{what} must be a number in {parameter.unit}, got {value!r}")
+def check_value(
+    what: str, parameter: Parameter, value: float | list[float] | str, *, each: bool, elements: int | None = None
+) -> None:
+    """Check one value, or a list with one per element (`elements` of them, where that is known).
+
+    Raises
+    ------
+    AnimatError
+        For text, a number out of bounds, a list of the wrong length or where one number is right.
+    """
+    train = isinstance(parameter.default, tuple)
+    listed = isinstance(value, list)
+    if train and not listed:
+        raise AnimatError(f"{what} takes a list of numbers in {parameter.unit}, got {value!r}")
+    if listed and not train and not each:
+        raise AnimatError(f"{what} takes one number; a list needs one device per neuron (each=True)")
+    if listed and not train and elements is not None and len(value) != elements:
+        raise AnimatError(f"{what} takes one number or {elements}, got {len(value)}")
     for number in value if isinstance(value, list) else [value]:
-        if number - number != 0.0 or number < parameter.low or (parameter.open and number == parameter.low):
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise AnimatError(f"{what} must be a number in {parameter.unit}, got {number!r}")
+        if not math.isfinite(number) or number < parameter.low or (parameter.open and number == parameter.low):
             bound = f" {'above' if parameter.open else 'at least'} {parameter.low:g}" if parameter.low > -1e300 else ""
             raise AnimatError(f"{what} must be a finite number{bound} ({parameter.unit}), got {number}")

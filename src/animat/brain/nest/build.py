@@ -1,8 +1,7 @@
-"""Build a network description in NEST: explicit extents, seeded start values, the delay range set first."""
+"""Build a network description in NEST: explicit extents and seeded start values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from animat.brain.network import (
@@ -23,16 +22,14 @@ from animat.brain.network import (
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
 
-__all__ = ["build", "delay_range"]
+__all__ = ["build", "smallest_delay"]
 
 
-def delay_range(network: Network, others_ms: Iterable[float], resolution_ms: float) -> tuple[float, float, float]:
-    """Return (smallest delay of the network, smallest of all, largest of all) in ms."""
-    own = [projection.delay_ms for projection in network.projections]
-    own += [population.drive.delay_ms for population in network.populations if population.drive is not None]
-    smallest = max(min(own, default=1.0), resolution_ms)
-    everything = [*own, *others_ms, smallest]
-    return smallest, max(resolution_ms, min(everything)), max(everything)
+def smallest_delay(network: Network, resolution_ms: float) -> float:
+    """Return the smallest delay (ms) of projections and drives; the resolution if there are none."""
+    delays = [projection.delay_ms for projection in network.projections]
+    delays += [population.drive.delay_ms for population in network.populations if population.drive is not None]
+    return max(min(delays, default=resolution_ms), resolution_ms)
 
 
 def build(nest: Any, network: Network, progress: Progress) -> dict[str, Any]:
@@ -60,7 +57,9 @@ def _create(nest: Any, network: Network, population: Population) -> Any:
         if population.layout is None:
             made = nest.Create(population.model, population.size, params=dict(population.params))
         else:
-            made = nest.Create(population.model, positions=_positions(nest, network, population), params=dict(population.params))
+            made = nest.Create(
+                population.model, positions=_positions(nest, network, population), params=dict(population.params)
+            )
         if population.initial:
             made.set({name: _draw(nest, value) for name, value in population.initial.items()})
     except nest.NESTError as error:

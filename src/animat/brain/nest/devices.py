@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from animat.brain.devices import KINDS, parameter_value
+from animat.brain.devices import KINDS, check_value, parameter_value
+from animat.brain.nest.regular import RegularTrains
+from animat.brain.nest.spikes import Selected
 from animat.brain.protocol import Device
 from animat.errors import AnimatError
 
-__all__ = ["Attached", "attach", "change", "release", "schedule_regular", "unit_area_weight"]
+__all__ = ["Attached", "Clock", "attach", "change", "release", "unit_area_weight"]
 
 _GENERATORS = {
     "poisson": "poisson_generator",
@@ -21,113 +23,119 @@ _GENERATORS = {
     "spike_times": "spike_generator",
 }
 
+#: What NEST is given to silence a source.
+_AT_REST: dict[str, dict[str, float]] = {
+    "poisson": {"rate": 0.0},
+    "dc_source": {"amplitude": 0.0},
+    "ac_source": {"amplitude": 0.0, "offset": 0.0},
+    "nc_source": {"mean": 0.0, "std": 0.0},
+}
+
+
+@dataclass
+class Clock:
+    """The kernel's time and resolution in ticks; time 0 of the simulation is `origin` of the kernel."""
+
+    resolution: int
+    origin: int = 0
+    now: int = 0
+
+    def steps(self, tick: int) -> int:
+        """Return the kernel's time step at a tick of the simulation."""
+        return (tick + self.origin) // self.resolution
+
 
 @dataclass
 class Attached:
-    """A device in the kernel: its NEST nodes, and for regular trains the rates and phases of its elements."""
+    """A device in the kernel: its NEST nodes (none for a spike recorder) and its neurons."""
 
     device: Device
     nodes: Any
-    elements: int
-    rates: list[float] = field(default_factory=list)
-    phases: list[float] = field(default_factory=list)
+    neurons: Selected
+    trains: RegularTrains | None = None
+
+    @property
+    def elements(self) -> int:
+        """Number of its elements: one per neuron, or one."""
+        return len(self.neurons) if self.device.each else 1
 
 
-def attach(nest: Any, device: Device, neurons: Any, delay_ms: float) -> Attached:
+def attach(nest: Any, device: Device, selected: Selected, neurons: Any, delay_ms: float, clock: Clock) -> Attached:
     """Create the device's nodes and connect them to (or from) `neurons`."""
     kind = KINDS[device.kind]
-    elements = len(neurons) if device.each else 1
-    nodes = _create(nest, device, elements, len(neurons))
-    rule = {"rule": "one_to_one" if device.each else "all_to_all"}
-    if device.kind == "spike_recorder":
-        nest.Connect(neurons, nodes, {"rule": "all_to_all"}, {"delay": delay_ms})
-        return Attached(device, nodes, 1)
+    if kind.reads == "spikes":
+        return Attached(device, None, selected)
+    attached = Attached(device, None, selected)
+    attached.nodes = _create(nest, device, attached.elements)
     weight = kind.weight if device.weight is None else device.weight
     synapse: dict[str, Any] = {"weight": weight, "delay": delay_ms}
+    if parameter_value(device, "synapse") == "tsodyks" if "synapse" in kind.choices else False:
+        use = _number(device, "U")
+        synapse |= {"synapse_model": "tsodyks2_synapse", "U": use, "u": use}
+        synapse |= {name: _number(device, name) for name in ("tau_rec", "tau_fac")}
+    rule = "one_to_one" if device.each else "all_to_all"
     if kind.direction == "source":
         if device.receptor is not None:
             synapse["receptor_type"] = device.receptor
-        nest.Connect(nodes, neurons, rule, synapse)
+        nest.Connect(attached.nodes, neurons, rule, synapse)
     else:
         if device.kind == "population_rate":
-            synapse["weight"] = weight * _rate_weight(nest, device, 1 if device.each else len(neurons))
-        nest.Connect(neurons, nodes, rule, synapse)
-    attached = Attached(device, nodes, elements)
+            synapse["weight"] = weight * _rate_weight(nest, device, len(selected))
+        nest.Connect(neurons, attached.nodes, rule, synapse)
     if device.kind == "fixed_frequency":
-        attached.rates, attached.phases = [0.0] * elements, [0.0] * elements
+        attached.trains = RegularTrains(attached.elements, clock.resolution, clock.now)
     for name in kind.settable:
         value = parameter_value(device, name)
         assert not isinstance(value, str)
-        change(nest, attached, name, value)
+        change(attached, name, value, clock)
     return attached
 
 
-def change(nest: Any, attached: Attached, name: str, value: float | list[float]) -> None:
-    """Set one property of a source; a list gives one value per element."""
-    kind = attached.device.kind
-    if name == "times":
+def change(attached: Attached, name: str, value: float | list[float], clock: Clock) -> None:
+    """Set one property of a source; a list gives one value per element, in the order of its neurons."""
+    device = attached.device
+    kind = KINDS[device.kind]
+    what = f"{device.name or device.kind}.{name}"
+    if name not in kind.settable:
+        raise AnimatError(
+            f"{what} cannot be set while running; {device.kind} has {', '.join(kind.settable) or 'nothing'}"
+        )
+    check_value(what, kind.settable[name], value, each=device.each, elements=attached.elements)
+    if device.kind == "spike_times":
         assert isinstance(value, list)
-        now = nest.biological_time
-        resolution = nest.resolution
-        later = sorted({round(time / resolution) for time in value if time > now + resolution / 2})
-        attached.nodes.set(spike_times=[step * resolution for step in later])
+        first = clock.steps(clock.now)
+        steps = {round((time * 1e6 + clock.origin) / clock.resolution) for time in value}
+        emit(attached, [[step for step in sorted(steps) if step > first]], clock)
         return
-    if isinstance(value, list) and len(value) != attached.elements:
-        raise AnimatError(f"{attached.device.name}.{name} takes one number or {attached.elements}, got {len(value)}")
-    parameter = KINDS[kind].parameters[name]
-    for number in value if isinstance(value, list) else [value]:
-        if not math.isfinite(number) or number < parameter.low:
-            raise AnimatError(f"{attached.device.name}.{name} must be at least {parameter.low:g} {parameter.unit}, got {number}")
-    if kind == "fixed_frequency":
-        attached.rates = list(value) if isinstance(value, list) else [value] * attached.elements
-        return
-    attached.nodes.set({name: value})
+    values = (
+        [value[place] for place in attached.neurons.order] if isinstance(value, list) else [value] * attached.elements
+    )
+    if attached.trains is not None:
+        attached.trains.set(values, what)
+    elif isinstance(value, list):
+        attached.nodes.set([{name: float(item)} for item in values])
+    else:
+        attached.nodes.set([{name: float(value)}])
 
 
-def schedule_regular(nest: Any, attached: Attached, until_ms: float) -> None:
-    """Put the spikes of a regular train that fall before `until_ms` into its generator; keeps the phase.
-
-    The phase counts periods since the last spike, so that a change of rate goes on where the train stood.
-    """
-    now, resolution = nest.biological_time, nest.resolution
-    span = until_ms - now
-    nodes = list(attached.nodes) if attached.elements > 1 else [attached.nodes]
-    for place, node in enumerate(nodes):
-        rate = attached.rates[place]
-        phase = attached.phases[place]
-        after = phase + rate * span / 1000.0
-        if after < 1.0 - 1e-9:
-            attached.phases[place] = after
-            continue
-        count = math.floor(after + 1e-9)
-        exact = (now + (number - phase) * 1000.0 / rate for number in range(1, count + 1))
-        steps = sorted({math.ceil(time / resolution - 1e-6) for time in exact})
-        first = math.floor(now / resolution + 0.5) + 1
-        node.set(spike_times=[max(step, first) * resolution for step in steps])
-        attached.phases[place] = max(0.0, after - count)
+def emit(attached: Attached, steps: list[list[int]], clock: Clock) -> None:
+    """Replace the spikes to come of a generator's elements, given as time steps of the kernel."""
+    attached.nodes.set([{"spike_times": [step * clock.resolution / 1e6 for step in one]} for one in steps])
 
 
-def release(nest: Any, attached: Attached) -> None:
+def release(attached: Attached, clock: Clock) -> None:
     """Silence a detached source for good; a sink is only read no more."""
-    match attached.device.kind:
-        case "poisson":
-            attached.nodes.set(rate=0.0)
-        case "dc_source":
-            attached.nodes.set(amplitude=0.0)
-        case "ac_source":
-            attached.nodes.set(amplitude=0.0, offset=0.0)
-        case "nc_source":
-            attached.nodes.set(mean=0.0, std=0.0)
-        case "fixed_frequency" | "spike_times":
-            attached.nodes.set(spike_times=[])
-            attached.rates = [0.0] * len(attached.rates)
+    kind = attached.device.kind
+    if kind in _AT_REST:
+        attached.nodes.set([_AT_REST[kind]])
+    elif kind in ("fixed_frequency", "spike_times"):
+        emit(attached, [[]] * attached.elements, clock)
 
 
-def _create(nest: Any, device: Device, elements: int, neurons: int) -> Any:
-    if device.kind == "spike_recorder":
-        return nest.Create("spike_recorder", params={"time_in_steps": True})
+def _create(nest: Any, device: Device, elements: int) -> Any:
     if device.kind in _GENERATORS:
-        return nest.Create(_GENERATORS[device.kind], elements)
+        params = {"dt": _number(device, "dt")} if device.kind == "nc_source" else {}
+        return nest.Create(_GENERATORS[device.kind], elements, params=params)
     if device.kind == "population_rate":
         rise, fall = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
         return nest.Create("iaf_psc_exp", elements, params=_silent(fall, rise, 1000.0))
@@ -143,7 +151,6 @@ def _silent(tau_m: float, tau_syn: float, capacitance: float) -> dict[str, float
         "V_m": 0.0,
         "V_reset": 0.0,
         "I_e": 0.0,
-        "t_ref": 0.1,
         "C_m": capacitance,
         "tau_m": tau_m,
         "tau_syn_ex": tau_syn,
@@ -160,7 +167,7 @@ def _number(device: Device, name: str) -> float:
 def _rate_weight(nest: Any, device: Device, neurons: int) -> float:
     rise, fall = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
     weight = 1000.0 * unit_area_weight(rise, fall, 1000.0, nest.resolution)
-    return weight / neurons if parameter_value(device, "reduce") == "mean" else weight
+    return weight / neurons if parameter_value(device, "reduce") == "mean" and not device.each else weight
 
 
 def unit_area_weight(rise_ms: float, fall_ms: float, capacitance_pf: float, resolution_ms: float) -> float:

@@ -7,7 +7,16 @@ from typing import Any
 
 from animat.brain.nest.engine import NestEngine
 from animat.brain.network import Network
-from animat.brain.protocol import BrainInfo, BrainReply, BrainScript, BrainSettings, Change, Device, ProjectionName, Selection
+from animat.brain.protocol import (
+    BrainInfo,
+    BrainReply,
+    BrainScript,
+    BrainSettings,
+    Change,
+    Device,
+    ProjectionName,
+    Selection,
+)
 
 __all__ = ["handlers"]
 

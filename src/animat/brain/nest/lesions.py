@@ -1,0 +1,75 @@
+"""Silenced neurons and cut projections, and how they are undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.errors import AnimatError
+
+__all__ = ["Lesions"]
+
+#: A threshold (mV) that no neuron reaches.
+_UNREACHABLE_MV = 1e9
+
+
+class Lesions:
+    """What was silenced or cut, with the values that undo it.
+
+    A silenced neuron goes on integrating its input but never reaches its threshold. When it comes back, a membrane
+    above the threshold is put to the reset potential, so that nothing bursts.
+    """
+
+    def __init__(self, nest: Any) -> None:
+        self._nest = nest
+        self._thresholds: dict[int, dict[str, float]] = {}
+        self._weights: dict[tuple[str, str], tuple[Any, NDArray[np.float64]]] = {}
+
+    def silence(self, nodes: Any, what: str, silent: bool) -> None:
+        """Silence neurons or let them fire again; those that are so already stay as they are."""
+        ids = [node for node in nodes.tolist() if (node in self._thresholds) != silent]
+        if not ids:
+            return
+        nodes = self._nest.NodeCollection(ids)
+        known = nodes[0].get()
+        names = [name for name in ("V_th", "V_peak") if isinstance(known.get(name), float)]
+        if "V_th" not in names or "V_m" not in known:
+            model = known["model"]
+            raise AnimatError(
+                f"{what} cannot be silenced: its model {model} has no threshold V_th; cut its projections"
+            )
+        if silent:
+            found = {name: _values(nodes, name) for name in names}
+            for place, node in enumerate(ids):
+                self._thresholds[node] = {name: float(found[name][place]) for name in names}
+            nodes.set([dict.fromkeys(names, _UNREACHABLE_MV)])
+            return
+        before = [self._thresholds.pop(node) for node in ids]
+        threshold = np.array([min(values.values()) for values in before])
+        potential = _values(nodes, "V_m")
+        reset = _values(nodes, "V_reset") if "V_reset" in known else threshold - 10.0
+        calm = np.where(potential >= threshold, np.minimum(reset, threshold), potential)
+        nodes.set([{**values, "V_m": float(calm[place])} for place, values in enumerate(before)])
+
+    def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> None:
+        """Set all weights of a projection to 0, or back to what they were."""
+        if cut and names not in self._weights:
+            synapses = self._nest.GetConnections(pre, post)
+            if not len(synapses):
+                raise AnimatError(f"there is no projection {names[0]}->{names[1]}")
+            self._weights[names] = (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float)))
+            synapses.set(weight=0.0)
+        elif not cut and names in self._weights:
+            synapses, weights = self._weights.pop(names)
+            synapses.set(weight=weights.tolist())
+
+    def refuse_silent(self, nodes: Any, what: str, names: list[str]) -> None:
+        """Refuse to set the threshold of silenced neurons: it would end the silence."""
+        if {"V_th", "V_peak"} & set(names) and any(node in self._thresholds for node in nodes.tolist()):
+            raise AnimatError(f"{what} is silent; undo that before its threshold is set")
+
+
+def _values(nodes: Any, name: str) -> NDArray[np.float64]:
+    return np.atleast_1d(np.asarray(nodes.get(name), float))

@@ -1,0 +1,149 @@
+"""All spikes of a brain through one recorder: counted, written to a shard, thinned for a viewer, handed to sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.brain.protocol import SHARD_DTYPE, BrainSettings
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["Selected", "SpikeWatch"]
+
+
+class Selected:
+    """Neurons in the order in which a user named them, for finding their spikes and permuting values.
+
+    `ids` are ascending NEST ids, ``ids[rank[i]]`` is the i-th neuron of the user.
+    """
+
+    def __init__(self, ids: NDArray[np.int64], what: str) -> None:
+        order = np.argsort(ids, kind="stable")
+        self.ids = ids[order]
+        self.order = order.astype(np.uint32)
+        self.rank = np.empty(len(ids), np.int64)
+        self.rank[order] = np.arange(len(ids))
+        self.sorted = bool(np.all(order == np.arange(len(ids))))
+        if np.any(self.ids[1:] == self.ids[:-1]):
+            raise AnimatError(f"{what} names a neuron twice")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def spikes(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[bytes, bytes]:
+        """Return the (uint32 index, int64 tick) arrays of the spikes that are its neurons', by time and index."""
+        place = np.searchsorted(self.ids, senders)
+        place[place == len(self.ids)] = 0
+        mine = self.ids[place] == senders
+        index, when = self.order[place[mine]], ticks[mine]
+        sort = np.lexsort((index, when))
+        return index[sort].tobytes(), when[sort].tobytes()
+
+
+class _Layer:
+    """Populations that share no neuron: which one a NEST id belongs to (-1: none), and as which neuron."""
+
+    def __init__(self, size: int) -> None:
+        self.population = np.full(size, -1, np.int32)
+        self.index = np.zeros(size, np.uint32)
+
+    def take(self, place: int, ids: NDArray[np.int64]) -> bool:
+        """Take in a population unless it shares a neuron with one that is here."""
+        if np.any(self.population[ids] >= 0):
+            return False
+        self.population[ids] = place
+        self.index[ids] = np.arange(len(ids), dtype=np.uint32)
+        return True
+
+
+class SpikeWatch:
+    """One recorder on all neurons of the brain, emptied at the end of every step.
+
+    Populations of a script may share neurons: a spike then counts for each.
+    """
+
+    def __init__(
+        self, nest: Any, ids: Mapping[str, NDArray[np.int64]], settings: BrainSettings, delay_ms: float
+    ) -> None:
+        names = list(ids)
+        wanted = set(names if settings.record == ("*",) else settings.record)
+        for name in wanted:
+            if name not in ids:
+                raise unknown_name("population to record", name, names)
+        self._populations = len(names)
+        self._resolution = settings.resolution
+        self._sample = settings.sample
+        self._layers: list[_Layer] = []
+        size = max(int(found.max()) for found in ids.values()) + 1
+        for place, found in enumerate(ids.values()):
+            if not any(layer.take(place, found) for layer in self._layers):
+                self._layers.append(_Layer(size))
+                self._layers[-1].take(place, found)
+        watched = np.zeros(size, bool)
+        for found in ids.values():
+            watched[found] = True
+        self._wanted = None if len(wanted) == len(names) else np.array([name in wanted for name in names])
+        self._recorder = nest.Create("spike_recorder", params={"time_in_steps": True})
+        everything = nest.NodeCollection(np.flatnonzero(watched).tolist())
+        nest.Connect(everything, self._recorder, "all_to_all", {"delay": delay_ms})
+        self._path = settings.shard
+        self._shard = None
+        if settings.shard is not None and wanted:
+            try:
+                self._shard = Path(settings.shard).open("ab", buffering=0)
+            except OSError as error:
+                raise AnimatError(f"cannot write spikes: {error.strerror}", file=settings.shard) from None
+        self._thin = np.random.default_rng(settings.seed)
+
+    def take(self, origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the NEST ids and ticks of all spikes since the last call and empty the recorder."""
+        events = self._recorder.get("events")
+        senders = events["senders"]
+        if len(senders):
+            self._recorder.set([{"n_events": 0}])
+        return senders, events["times"] * self._resolution - origin
+
+    def sort(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[list[int], NDArray[Any]]:
+        """Return the number of spikes of every population, and all as `SHARD_DTYPE` records."""
+        counts = np.zeros(self._populations, np.int64)
+        pieces = []
+        for layer in self._layers:
+            population = layer.population[senders]
+            records = np.empty(len(senders), SHARD_DTYPE)
+            records["population"], records["index"], records["tick"] = population, layer.index[senders], ticks
+            if len(self._layers) > 1:
+                records, population = records[population >= 0], population[population >= 0]
+            counts += np.bincount(population, minlength=self._populations)
+            pieces.append(records)
+        return counts.tolist(), pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def thinned(self, records: NDArray[Any]) -> bytes:
+        """Return at most as many of the records as are to travel for a viewer; the choice is seeded."""
+        if not self._sample:
+            return b""
+        if len(records) > self._sample:
+            records = records[np.sort(self._thin.choice(len(records), self._sample, replace=False))]
+        return records.tobytes()
+
+    def write(self, records: NDArray[Any]) -> None:
+        """Append the spikes of the recorded populations to the shard."""
+        if self._shard is None:
+            return
+        if self._wanted is not None:
+            records = records[self._wanted[records["population"]]]
+        rest = memoryview(records.tobytes())
+        try:
+            while rest:
+                rest = rest[self._shard.write(rest) :]
+        except OSError as error:
+            raise AnimatError(f"cannot write spikes: {error.strerror}", file=self._path) from None
+
+    def close(self) -> None:
+        """Close the shard."""
+        if self._shard is not None:
+            self._shard.close()
+            self._shard = None
