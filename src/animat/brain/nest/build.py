@@ -70,7 +70,7 @@ def _create(nest: Any, network: Network, population: Population) -> Any:
 def _positions(nest: Any, network: Network, population: Population) -> Any:
     layout = population.layout
     assert layout is not None
-    points = layout.positions()[:, :2].tolist()
+    points = layout.points()[:, :2].tolist()
     if network.extent_mm is not None:
         return nest.spatial.free(points, extent=list(network.extent_mm), edge_wrap=True)
     span = [max(abs(low), abs(high)) * 2 + 1.0 for low, high in zip(layout.lower[:2], layout.upper[:2], strict=True)]
