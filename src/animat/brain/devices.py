@@ -58,7 +58,7 @@ _PLASTIC = {
 }
 
 #: The synapses that these make: static, or with short-term plasticity after Tsodyks and Markram.
-_SYNAPSES = {"synapse": ("static", "tsodyks")}
+_SYNAPSES: dict[str, tuple[str, ...]] = {"synapse": ("static", "tsodyks")}
 
 _RATE = Parameter("Hz", 0.0, "spikes per second for every target neuron", low=0.0)
 
@@ -237,13 +237,13 @@ def check_value(
         For text, a number out of bounds, a list of the wrong length or where one number is right.
     """
     train = isinstance(parameter.default, tuple)
-    listed = isinstance(value, list)
-    if train and not listed:
+    if train and not isinstance(value, list):
         raise AnimatError(f"{what} takes a list of numbers in {parameter.unit}, got {value!r}")
-    if listed and not train and not each:
-        raise AnimatError(f"{what} takes one number; a list needs one device per neuron (each=True)")
-    if listed and not train and elements is not None and len(value) != elements:
-        raise AnimatError(f"{what} takes one number or {elements}, got {len(value)}")
+    if isinstance(value, list) and not train:
+        if not each:
+            raise AnimatError(f"{what} takes one number; a list needs one device per neuron (each=True)")
+        if elements is not None and len(value) != elements:
+            raise AnimatError(f"{what} takes one number or {elements}, got {len(value)}")
     for number in value if isinstance(value, list) else [value]:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise AnimatError(f"{what} must be a number in {parameter.unit}, got {number!r}")

@@ -48,7 +48,7 @@ def main() -> None:
         faulthandler.register(signal.SIGUSR1)
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here]
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036
         sys.exit(f"{sys.executable} is Python {sys.version.split()[0]}; a worker needs 3.10 or later")
     try:
         import msgspec

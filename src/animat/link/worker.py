@@ -250,8 +250,8 @@ class Worker:
             return
         if hello.version != PROTOCOL_VERSION or hello.serve != self.serve:
             self._dead = WorkerDied(
-                f"the worker speaks protocol {hello.version} for {hello.serve}, expected {PROTOCOL_VERSION} for {self.serve}: "
-                "it runs another version of animat"
+                f"the worker speaks protocol {hello.version} for {hello.serve}, "
+                f"expected {PROTOCOL_VERSION} for {self.serve}: it runs another version of animat"
             )
             self._finalizer()
             raise self._dead

@@ -99,7 +99,7 @@ class NestEngine:
             populations=tuple(
                 PopulationInfo(name, len(nodes), str(nodes[0].get("model"))) for name, nodes in self._nodes.items()
             ),
-            neurons=sum(map(len, self._nodes.values())),
+            neurons=len(np.unique(np.concatenate(list(self._ids.values())))),
             synapses=synapses,
             min_delay_ms=float(nest.min_delay),
             max_delay_ms=float(nest.max_delay),

@@ -10,7 +10,7 @@ from typing import Any
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
-__all__ = ["import_nest", "reset_kernel", "use_cores"]
+__all__ = ["import_nest", "kernel_settings", "reset_kernel", "use_cores"]
 
 
 def import_nest() -> Any:
@@ -34,15 +34,18 @@ def import_nest() -> Any:
 def _how_to_install(why: str) -> str:
     here = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     if platform.system() == "Windows":
-        way = "there is no NEST for Windows: use WSL (Windows Subsystem for Linux) and install animat there"
+        way = "there is no NEST for Windows; install animat in WSL (Windows Subsystem for Linux)"
     elif platform.system() == "Linux" and platform.machine() != "x86_64":
-        way = "there is no NEST wheel for this processor: conda install -c conda-forge nest-simulator"
+        way = "there is no NEST wheel for this processor; take NEST from conda-forge or build it from source"
     else:
         way = (
-            f"{sys.executable} -m pip install nest-simulator; where no wheel exists for this Python version, take "
-            "another (3.11 to 3.13) or conda install -c conda-forge nest-simulator"
+            f"try {sys.executable} -m pip install nest-simulator; PyPI has wheels for Linux x86_64 and macOS, and for "
+            "other Python versions there is conda-forge or a build from source"
         )
-    return f"NEST cannot be imported on {here} ({why}): {way}. Any interpreter that has it can be named: brain: {{python: PATH}}"
+    return (
+        f"NEST cannot be imported on {here} ({why}): {way}. "
+        "Any interpreter that has NEST, numpy, pyzmq and msgspec can be named: brain: {python: PATH}"
+    )
 
 
 def use_cores(threads: int) -> None:
@@ -53,14 +56,17 @@ def use_cores(threads: int) -> None:
             os.sched_setaffinity(0, cores[:threads])
 
 
+def kernel_settings(settings: BrainSettings) -> dict[str, Any]:
+    """Return what the kernel is set to: resolution (ms), virtual processes and seed."""
+    return {
+        "resolution": settings.resolution / 1e6,
+        "local_num_threads": settings.virtual_processes or settings.threads,
+        "rng_seed": settings.seed,
+        "overwrite_files": True,
+    }
+
+
 def reset_kernel(nest: Any, settings: BrainSettings) -> None:
     """Reset the kernel and set resolution, virtual processes and seed."""
     nest.ResetKernel()
-    nest.SetKernelStatus(
-        {
-            "resolution": settings.resolution / 1e6,
-            "local_num_threads": settings.virtual_processes or settings.threads,
-            "rng_seed": settings.seed,
-            "overwrite_files": True,
-        }
-    )
+    nest.SetKernelStatus(kernel_settings(settings))

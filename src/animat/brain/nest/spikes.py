@@ -63,6 +63,8 @@ class _Layer:
 class SpikeWatch:
     """One recorder on all neurons of the brain, emptied at the end of every step.
 
+    Models with precise spike times keep them, to a tick.
+
     Populations of a script may share neurons: a spike then counts for each.
     """
 
@@ -94,7 +96,7 @@ class SpikeWatch:
         self._shard = None
         if settings.shard is not None and wanted:
             try:
-                self._shard = Path(settings.shard).open("ab", buffering=0)
+                self._shard = Path(settings.shard).open("ab", buffering=0)  # noqa: SIM115
             except OSError as error:
                 raise AnimatError(f"cannot write spikes: {error.strerror}", file=settings.shard) from None
         self._thin = np.random.default_rng(settings.seed)
@@ -102,10 +104,13 @@ class SpikeWatch:
     def take(self, origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the NEST ids and ticks of all spikes since the last call and empty the recorder."""
         events = self._recorder.get("events")
-        senders = events["senders"]
+        senders = np.asarray(events["senders"], np.int64)
+        ticks = np.asarray(events["times"], np.int64) * self._resolution - origin
         if len(senders):
             self._recorder.set([{"n_events": 0}])
-        return senders, events["times"] * self._resolution - origin
+        if np.any(events["offsets"]):
+            ticks -= np.rint(np.asarray(events["offsets"]) * 1e6).astype(np.int64)
+        return senders, ticks
 
     def sort(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[list[int], NDArray[Any]]:
         """Return the number of spikes of every population, and all as `SHARD_DTYPE` records."""
