@@ -1,12 +1,13 @@
 """The neutral description of a body: links, joints, loop closures, muscles, actuators, sensors, world objects.
 
-SI units (m, kg, s, N, rad). Quaternions are (w, x, y, z). Link poses are given in the model's frame at the
-reference pose, where every joint is at zero. Plain values that any body engine can build; nothing here simulates.
+SI units (m, kg, s, N, rad), times in ticks (1 ns). Quaternions are (w, x, y, z). Link poses are given in the
+model's frame at the reference pose, where every joint is at zero. Plain values that any body engine can build;
+nothing here simulates. The unit in an annotation is the one in which a file's bare numbers are taken.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -15,6 +16,7 @@ __all__ = [
     "BodyModel",
     "Closure",
     "Contact",
+    "Drive",
     "Eye",
     "Joint",
     "Link",
@@ -22,58 +24,88 @@ __all__ = [
     "ModelShape",
     "Muscle",
     "PathPoint",
+    "Rangefinder",
     "Reward",
     "SourceFile",
-    "Vector",
+    "Unit",
     "WorldObject",
 ]
 
-Vector = tuple[float, float, float]
-Quaternion = tuple[float, float, float, float]
-Colour = tuple[float, float, float, float]
+
+class Unit(msgspec.Struct, frozen=True):
+    """The unit of a number in a file, or several that it may have (rad for revolute joints, m for slides)."""
+
+    names: tuple[str, ...]
+
+
+Number = Annotated[float, Unit(("",))]
+Metres = Annotated[float, Unit(("m",))]
+Kilograms = Annotated[float, Unit(("kg",))]
+Newtons = Annotated[float, Unit(("N",))]
+Seconds = Annotated[float, Unit(("s",))]
+Radians = Annotated[float, Unit(("rad",))]
+Ticks = Annotated[int, Unit(("ns",))]
+Reach = Annotated[float, Unit(("rad", "m"))]
+Effort = Annotated[float, Unit(("N m", "N"))]
+Damping = Annotated[float, Unit(("N m s / rad", "N s / m"))]
+Stiffness = Annotated[float, Unit(("N m / rad", "N / m"))]
+Inertia = Annotated[float, Unit(("kg m^2",))]
+Acceleration = Annotated[float, Unit(("m / s^2",))]
+Speed = Annotated[float, Unit(("rad / s", "m / s"))]
+
+Place = tuple[Metres, Metres, Metres]
+Direction = tuple[Number, Number, Number]
+Quaternion = tuple[Number, Number, Number, Number]
+Colour = tuple[Number, Number, Number, Number]
+UPRIGHT: Quaternion = (1.0, 0.0, 0.0, 0.0)
+ORIGIN: Place = (0.0, 0.0, 0.0)
 
 
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
-    """A primitive on a link or world object, in its frame; `size` as in `animat.body.protocol.Shape`.
+    """A primitive on a link or world object, in its frame.
 
-    Shapes only collide where `collides`. `friction` is Coulomb's coefficient (the larger of two counts).
+    `size` is box (half sizes), sphere (radius), capsule and cylinder (radius, half length along z) or plane
+    (half sizes x, y; zero: endless), ellipsoid (half axes). Massless; the link carries the mass. `friction` is Coulomb's coefficient; of two
+    touching shapes the larger counts.
     """
 
-    kind: Literal["box", "sphere", "capsule", "cylinder", "plane"]
-    size: tuple[float, ...]
-    position: Vector = (0.0, 0.0, 0.0)
-    quaternion: Quaternion = (1.0, 0.0, 0.0, 0.0)
+    kind: Literal["box", "sphere", "capsule", "cylinder", "plane", "ellipsoid"]
+    size: tuple[Metres, ...]
+    position: Place = ORIGIN
+    quaternion: Quaternion = UPRIGHT
     colour: Colour = (0.7, 0.7, 0.7, 1.0)
-    collides: bool = False
-    friction: float = 1.0
+    friction: Number = 1.0
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A rigid part. `inertia` is (xx, yy, zz, xy, xz, yz) about the centre of mass, in axes turned by `inertia_quaternion`."""
+    """A rigid part; the child of exactly one joint. `inertia` (xx, yy, zz, xy, xz, yz) about `centre`, in the link's axes."""
 
     name: str
-    position: Vector = (0.0, 0.0, 0.0)
-    quaternion: Quaternion = (1.0, 0.0, 0.0, 0.0)
-    mass: float = 0.0
-    centre: Vector = (0.0, 0.0, 0.0)
-    inertia: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    inertia_quaternion: Quaternion = (1.0, 0.0, 0.0, 0.0)
+    position: Place = ORIGIN
+    quaternion: Quaternion = UPRIGHT
+    mass: Kilograms = 0.0
+    centre: Place = ORIGIN
+    inertia: tuple[Inertia, Inertia, Inertia, Inertia, Inertia, Inertia] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     shapes: tuple[ModelShape, ...] = ()
+    collides: bool = True
 
 
 class Joint(msgspec.Struct, frozen=True, kw_only=True):
-    """How `child` moves relative to `parent` ("world" or a link): about or along `axis` through the child's origin.
+    """How `child` moves relative to `parent` ("world" or a link): about or along `axis` through the child's `anchor`.
 
-    `axis` is in the child's frame. `limits` in rad or m; `damping` in N m s/rad or N s/m.
+    `axis` and `anchor` are in the child's frame. A spring of `stiffness` pulls towards zero. A revolute or slide joint
+    has the port ``effort/NAME``.
     """
 
     name: str
     kind: Literal["revolute", "slide", "ball", "fixed", "free"]
     child: str
     parent: str = "world"
-    axis: Vector = (0.0, 0.0, 1.0)
-    limits: tuple[float, float] | None = None
-    damping: float = 0.0
+    axis: Direction = (0.0, 0.0, 1.0)
+    anchor: Place = ORIGIN
+    limits: tuple[Reach, Reach] | None = None
+    damping: Damping = 0.0
+    stiffness: Stiffness = 0.0
 
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,128 +114,165 @@ class Closure(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     first: str
     second: str
-    first_point: Vector = (0.0, 0.0, 0.0)
-    second_point: Vector = (0.0, 0.0, 0.0)
+    first_point: Place = ORIGIN
+    second_point: Place = ORIGIN
 
 
-class PathPoint(msgspec.Struct, frozen=True):
+class PathPoint(msgspec.Struct, frozen=True, kw_only=True):
     """A point of a muscle's path, fixed to a link, in its frame."""
 
     link: str
-    position: Vector
+    position: Place
 
 
 class Muscle(msgspec.Struct, frozen=True, kw_only=True):
     """A Millard 2012 muscle along straight lines between path points, from origin to insertion.
 
-    Time constants (s) of activation and deactivation count only where `BodyModel.activation_dynamics`.
+    The time constants of activation and deactivation count only where `BodyModel.activation_dynamics`.
     """
 
     name: str
     path: tuple[PathPoint, ...]
-    max_force: float
-    optimal_length: float
-    tendon_slack_length: float
-    pennation: float = 0.0
+    max_isometric_force: Newtons
+    optimal_fibre_length: Metres
+    tendon_slack_length: Metres
+    pennation: Radians = 0.0
     #: Largest shortening speed in optimal fibre lengths per second.
-    max_speed: float = 10.0
-    fibre_damping: float = 0.1
-    min_activation: float = 0.01
-    activation_time: float = 0.010
-    deactivation_time: float = 0.040
+    max_speed: Number = 10.0
+    fibre_damping: Number = 0.1
+    min_activation: Number = 0.01
+    activation_time: Seconds = 0.010
+    deactivation_time: Seconds = 0.040
 
 
 class Actuator(msgspec.Struct, frozen=True, kw_only=True):
-    """A motor on a joint, or on a link along `direction` (x, y, z, about x, about y, about z in the link's frame).
+    """A motor on a joint, with the port ``actuator/NAME``, held between `low` and `high`.
 
-    An `effort` actuator applies its control (N m or N); a `velocity` actuator applies `gain` times what
-    is missing to the commanded speed (rad/s or m/s), at most `max_effort`.
+    A `motor` applies `gain` times its control; `position` a spring of stiffness `gain` towards the commanded angle
+    with `damping`; `velocity` applies `gain` times what is missing to the commanded speed. None beyond `max_effort`.
     """
 
     name: str
-    kind: Literal["effort", "velocity"]
-    joint: str | None = None
-    link: str | None = None
-    direction: tuple[float, float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    gain: float = 1.0
-    max_effort: float = float("inf")
-    low: float = -float("inf")
-    high: float = float("inf")
-    unit: str = ""
+    joint: str
+    kind: Literal["motor", "position", "velocity"] = "motor"
+    gain: Number = 1.0
+    damping: Damping = 0.0
+    max_effort: Effort | None = None
+    low: Number = -float("inf")
+    high: Number = float("inf")
+
+
+class Drive(msgspec.Struct, frozen=True, kw_only=True):
+    """A ground vehicle's drive with the port ``twist/NAME``: forward speed (m/s), turning speed (rad/s, left is positive).
+
+    An `ideal` drive moves `link` along its x axis, sideways and about its z axis by velocity servos of gains
+    `gain` (N s/m) and `turn_gain` (N m s/rad). A `wheels` drive turns the speeds into wheel speeds and adds them to the
+    commands of the velocity actuators `left` and `right`.
+    """
+
+    name: str
+    link: str
+    kind: Literal["ideal", "wheels"] = "ideal"
+    gain: Number = 2000.0
+    turn_gain: Number = 1000.0
+    left: tuple[str, ...] = ()
+    right: tuple[str, ...] = ()
+    separation: Metres = 1.0
+    diameter: Metres = 1.0
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads the sum of normal contact forces (N) on the colliding shapes of a link or world object."""
+    """Reads ``contact/NAME``: normal force (N) on the shapes of a link or object `on`, mean over the exchange step.
+
+    With `by`, only what that link or object presses.
+    """
 
     name: str
     on: str
+    by: str | None = None
+
+
+class Rangefinder(msgspec.Struct, frozen=True, kw_only=True):
+    """Reads ``range/NAME``: distance (m) along +x of a link's frame turned by `quaternion`; `far` where it meets nothing."""
+
+    name: str
+    link: str
+    position: Place = ORIGIN
+    quaternion: Quaternion = UPRIGHT
+    far: Metres = 100.0
 
 
 class Eye(msgspec.Struct, frozen=True, kw_only=True):
-    """Looks along +x of a link's frame turned by `quaternion`, z up. `view` is the horizontal angle in rad.
+    """Sees ``image/NAME`` along +x of a link's frame turned by `quaternion`, z up; `view` is the horizontal angle.
 
-    `rays` casts one ray per pixel and takes the colour of what it meets, shaded by nothing: the same on every
-    machine; `camera` renders (needs OpenGL). `period` in ticks.
+    `rays` casts one ray per pixel and takes the colour of what it meets, darker with distance (half at `dusk`):
+    the same on every machine; `camera` renders (needs OpenGL). `period` is the time between pictures. `camera` names a camera of a
+    `source` file whose place and angle are taken instead.
     """
 
     name: str
-    link: str
+    link: str = "world"
     kind: Literal["rays", "camera"] = "rays"
-    position: Vector = (0.0, 0.0, 0.0)
-    quaternion: Quaternion = (1.0, 0.0, 0.0, 0.0)
+    position: Place = ORIGIN
+    quaternion: Quaternion = UPRIGHT
     width: int = 40
     height: int = 30
-    view: float = 1.57
-    period: int = 20_000_000
-    far: float = 100.0
-    background: Vector = (0.55, 0.65, 0.75)
+    view: Radians = 1.57
+    period: Ticks = 20_000_000
+    far: Metres = 100.0
+    dusk: Metres = 20.0
+    background: tuple[Number, Number, Number] = (0.55, 0.65, 0.75)
+    camera: str | None = None
 
 
 class WorldObject(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that belongs to the world and does not move; with `settable` its colour is a control."""
+    """Something of the world that moves only when told to: ports ``colour/NAME`` (r, g, b, a) and ``pose/NAME``."""
 
     name: str
-    position: Vector = (0.0, 0.0, 0.0)
-    quaternion: Quaternion = (1.0, 0.0, 0.0, 0.0)
+    position: Place = ORIGIN
+    quaternion: Quaternion = UPRIGHT
     shapes: tuple[ModelShape, ...] = ()
-    settable: bool = False
+    collides: bool = True
 
 
 class Reward(msgspec.Struct, frozen=True, kw_only=True):
-    """A valve: its control (0 closed, 1 open) is recorded and changes nothing in the mechanics."""
+    """A valve with the port ``reward/NAME``: at 0 the object `drop` is where it is described, at 1 moved by `offset`."""
 
     name: str
+    drop: str
+    offset: Place
 
 
 class Magnet(msgspec.Struct, frozen=True, kw_only=True):
-    """Pulls a point of `link` to `home` (model's frame) with the commanded force in N.
+    """An electromagnet at `home` with the port ``magnet/NAME``: its holding force F0 in N on `point` of `link`.
 
-    Nearer than `reach` the pull falls linearly to zero, so that it holds instead of shaking.
+    At distance d the pull is F0 / (1 + d / reach)^4: F0 at contact, the fourth power of two dipoles far away. Within a hundredth of `reach`
+    the direction fades, so that it holds instead of shaking.
     """
 
     name: str
     link: str
-    home: Vector
-    point: Vector = (0.0, 0.0, 0.0)
-    reach: float = 0.001
+    home: Place
+    point: Place = ORIGIN
+    reach: Metres = 0.01
 
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A ready-made model: `files` holds the main file `main` and all that it names, by relative path."""
+    """A ready-made model file; `sha256` is over it and the files that it names."""
 
     kind: Literal["mjcf", "urdf", "osim"]
-    main: str
-    files: dict[str, bytes]
+    path: str
+    sha256: str
 
 
 class BodyModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A body and its world; either described here or by a `source` file."""
+    """A body and its world; parts may be added to a `source` file and name what is in it."""
 
     name: str
     source: SourceFile | None = None
-    gravity: Vector = (0.0, 0.0, -9.81)
-    #: Default time step of engines with a fixed one, in ticks.
-    timestep: int = 500_000
+    gravity: tuple[Acceleration, Acceleration, Acceleration] = (0.0, 0.0, -9.81)
+    #: Time step of engines with a fixed one; None leaves it to a source file, else 0.5 ms.
+    timestep: Ticks | None = None
     links: tuple[Link, ...] = ()
     joints: tuple[Joint, ...] = ()
     closures: tuple[Closure, ...] = ()
@@ -211,10 +280,12 @@ class BodyModel(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether a muscle's control is its excitation, which activation follows, or the activation itself.
     activation_dynamics: bool = False
     actuators: tuple[Actuator, ...] = ()
+    drives: tuple[Drive, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    rangefinders: tuple[Rangefinder, ...] = ()
     eyes: tuple[Eye, ...] = ()
     objects: tuple[WorldObject, ...] = ()
     rewards: tuple[Reward, ...] = ()
     magnets: tuple[Magnet, ...] = ()
     #: Centre (x, y, z) and radius in m of what is worth looking at.
-    focus: tuple[float, float, float, float] | None = None
+    focus: tuple[Metres, Metres, Metres, Metres] | None = None

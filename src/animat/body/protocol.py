@@ -7,7 +7,7 @@ nothing else. Images (uint8) have their own period and travel apart.
 Port names are `quantity/part`, for example ``activation/Humerus3``, ``effort/joystick_world_joint``,
 ``wrench/joystick``, ``actuator/left_motor``, ``colour/screen``, ``clamp/Humerus3`` (controls) and ``length/Humerus3``,
 ``speed/Humerus3``, ``force/Humerus3``, ``angle/radius_foot``, ``velocity/radius_foot``,
-``position/joystick``, ``contact/lickometer``, ``image/eye`` (sensors).
+``position/joystick``, ``contact/lickometer``, ``image/eye`` (sensors). ``clamp/MUSCLE`` alone may be NaN: not clamped.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     shape: tuple[int, ...] = ()
     offset: int = -1
-    #: Value at rest (controls), repeated over the shape.
-    rest: float = 0.0
+    #: Value at rest (controls): one number for all, or one each.
+    rest: float | tuple[float, ...] = 0.0
     low: float = -float("inf")
     high: float = float("inf")
     #: Images only: ticks between two pictures.
@@ -45,7 +45,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """A drawable primitive fixed to a link: box (half sizes), sphere (radius), capsule or cylinder (radius, half length),
-    plane (half sizes) or mesh (vertices, faces). Position in m and quaternion (w, x, y, z) in the link's frame."""
+    plane (half sizes), ellipsoid (half axes) or mesh (vertices, faces). Position in m and quaternion (w, x, y, z) in the link's frame."""
 
     link: int
     kind: str
@@ -67,7 +67,11 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BodyInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What can be addressed, in fixed order: controls, sensors, images, muscles, joints, links; and the scene."""
+    """What can be addressed, in fixed order: controls, sensors, images, muscles, joints, links; and the scene.
+
+    `links` holds "world" first, then links, then world objects (their colours are the controls ``colour/NAME``).
+    `joints` are those with one angle or length.
+    """
 
     engine: str
     version: str
@@ -83,7 +87,7 @@ class BodyInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     def rest(self) -> NDArray[np.float64]:
         """Return the flat control vector at rest."""
-        return np.concatenate([np.full(port.size, port.rest) for port in self.controls] or [np.zeros(0)])
+        return np.concatenate([np.full(port.size, port.rest, float) for port in self.controls] or [np.zeros(0)])
 
 
 class BodyReply(msgspec.Struct, kw_only=True):

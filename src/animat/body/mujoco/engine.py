@@ -1,0 +1,257 @@
+"""The MuJoCo body engine: described bodies with Millard muscles, and MJCF and URDF files as they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.check import check_model
+from animat.body.model import BodyModel
+from animat.body.mujoco.build import build_spec
+from animat.body.mujoco.eye import Camera, RayEye, Seer, cast_ranges
+from animat.body.mujoco.ports import Controls, Sensors
+from animat.body.mujoco.scene import Paths, make_scene
+from animat.body.mujoco.warnings import Warnings
+from animat.body.muscle import RigidTendonMuscles
+from animat.body.protocol import BodyInfo, BodyReply, Port
+from animat.errors import AnimatError
+from animat.units import format_time
+
+__all__ = ["MujocoEngine"]
+
+Array = NDArray[np.float64]
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+class _State(msgspec.Struct, frozen=True):
+    """All that a continuation depends on; the reply is kept because some sensors only arise while stepping."""
+
+    model: str
+    time: int
+    physics: bytes
+    activation: bytes
+    sensors: bytes
+    images: dict[str, bytes]
+
+
+class MujocoEngine:
+    """Runs a body model in MuJoCo, in this process; stepping releases Python's lock.
+
+    Notes
+    -----
+    Between two advances everything that follows from positions and speeds is up to date. Muscle forces and magnets are computed anew in each
+    time step. A picture shows the end of the exchange step in which it became due.
+    """
+
+    def __init__(self) -> None:
+        self._data: Any = None
+        self._seers: dict[str, Seer] = {}
+
+    def load(self, model: BodyModel) -> BodyInfo:
+        """Build the model at its reference pose, time 0."""
+        self.close()
+        check_model(model)
+        spec = build_spec(model)
+        try:
+            compiled = self._compiled = spec.compile()
+        except ValueError as error:
+            raise AnimatError(f"MuJoCo cannot build {model.name!r}: {error}") from None
+        self._timestep = round(compiled.opt.timestep * 1e9)
+        if abs(compiled.opt.timestep * 1e9 - self._timestep) > 1e-3:
+            raise AnimatError(
+                f"the time step {compiled.opt.timestep} s is not a whole number of ns; set `timestep`, e.g. 1 ms"
+            )
+        self._model = model
+        self._data = mujoco.MjData(compiled)
+        self._controls = Controls(compiled, model)
+        self._sensors = Sensors(compiled, model, self._controls)
+        self._paths = Paths(compiled, self._controls)
+        self._warnings = Warnings(compiled)
+        self._muscles = RigidTendonMuscles(model.muscles)
+        self._activation = self._muscles.lowest.copy()
+        self._force = np.zeros(len(model.muscles))
+        self._contacts = [
+            (self._geoms(contact.on), None if contact.by is None else self._geoms(contact.by)) for contact in model.contacts
+        ]
+        self._pressed = np.zeros(len(self._contacts))
+        self._seers = {
+            f"image/{eye.name}": RayEye(compiled, eye) if eye.kind == "rays" else Camera(compiled, eye) for eye in model.eyes
+        }
+        self._time = 0
+        if compiled.nkey:
+            mujoco.mj_resetDataKeyframe(compiled, self._data, 0)
+        mujoco.mj_forward(compiled, self._data)
+        self._contract()
+        self._images = {name: seer.see(self._data) for name, seer in self._seers.items()}
+        self._vector = self._read_sensors()
+        self._initial = self.save()
+        images = tuple(
+            Port(name=f"image/{eye.name}", unit="", shape=(eye.height, eye.width, 3), low=0, high=255, period=eye.period)
+            for eye in model.eyes
+        )
+        return BodyInfo(
+            engine="mujoco",
+            version=mujoco.__version__,
+            timestep=self._timestep,
+            controls=self._controls.ports,
+            sensors=self._sensors.ports,
+            images=images,
+            muscles=self._controls.muscles,
+            joints=self._sensors.joints,
+            links=self._sensors.links,
+            scene=make_scene(compiled, model, self._paths),
+        )
+
+    def read(self) -> BodyReply:
+        """Return the present state without advancing; images are the latest."""
+        return self._reply(dict(self._images))
+
+    def advance(self, controls: Array, until: int) -> BodyReply:
+        """Hold `controls` (flat, in order of `BodyInfo.controls`) and simulate to tick `until`."""
+        controls = np.asarray(controls, dtype=float)
+        self._controls.check(controls)
+        steps, left = divmod(until - self._time, self._timestep)
+        if steps <= 0 or left:
+            raise AnimatError(
+                f"cannot advance from {format_time(self._time)} to {format_time(until)}: the interval must be a positive "
+                f"multiple of the time step, {format_time(self._timestep)}"
+            )
+        compiled, data, model = self._compiled, self._data, self._model
+        if self._controls.apply(controls, data):
+            mujoco.mj_step1(compiled, data)
+        magnets = [item for item in self._controls.magnets if controls[item[0]]]
+        self._pressed[:] = 0.0
+        if model.muscles or model.contacts or magnets:
+            self._step_singly(controls, steps, magnets)
+            self._pressed /= steps
+        else:
+            mujoco.mj_step(compiled, data, steps)
+            mujoco.mj_step1(compiled, data)
+        self._warnings.check(data, self._time, until)
+        due = [eye for eye in model.eyes if until // eye.period > self._time // eye.period]
+        self._time = until
+        images = {f"image/{eye.name}": self._seers[f"image/{eye.name}"].see(data) for eye in due}
+        self._images |= images
+        self._vector = self._read_sensors()
+        return self._reply(images)
+
+    def reset(self) -> None:
+        """Return to the state after `load`."""
+        self.restore(self._initial)
+
+    def save(self) -> bytes:
+        """Return the whole state; `restore` continues bitwise as if never interrupted."""
+        physics = np.empty(mujoco.mj_stateSize(self._compiled, _STATE))
+        mujoco.mj_getState(self._compiled, self._data, physics, _STATE)
+        return msgspec.msgpack.encode(
+            _State(
+                self._model.name,
+                self._time,
+                physics.tobytes(),
+                self._activation.tobytes(),
+                self._vector.tobytes(),
+                {name: image.tobytes() for name, image in self._images.items()},
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take a state from `save` of the same model."""
+        try:
+            found = msgspec.msgpack.decode(state, type=_State)
+        except msgspec.DecodeError as error:
+            raise AnimatError(f"this is not a saved state of a body: {error}") from None
+        physics = np.frombuffer(found.physics)
+        if found.model != self._model.name or len(physics) != mujoco.mj_stateSize(self._compiled, _STATE):
+            raise AnimatError(f"this state was saved from {found.model!r}, not from this {self._model.name!r}")
+        mujoco.mj_resetData(self._compiled, self._data)
+        mujoco.mj_setState(self._compiled, self._data, physics, _STATE)
+        self._warnings.forget()
+        self._activation = np.frombuffer(found.activation).copy()
+        self._time = found.time
+        mujoco.mj_step1(self._compiled, self._data)
+        self._contract()
+        self._vector = np.frombuffer(found.sensors).copy()
+        self._images = {
+            f"image/{eye.name}": np.frombuffer(found.images[f"image/{eye.name}"], np.uint8).reshape(eye.height, eye.width, 3)
+            for eye in self._model.eyes
+        }
+
+    def close(self) -> None:
+        """Free everything; may be called twice."""
+        for seer in self._seers.values():
+            seer.close()
+        self._seers = {}
+        self._data = None
+
+    def _contract(self) -> None:
+        """Compute the described muscles' forces at the present lengths and speeds."""
+        tendons, data = self._controls.tendons, self._data
+        if len(tendons):
+            self._force = self._muscles.force(self._activation, data.ten_length[tendons], data.ten_velocity[tendons])
+
+    def _step_singly(self, controls: Array, steps: int, magnets: list[Any]) -> None:
+        compiled, data = self._compiled, self._data
+        excitation, clamped = self._controls.excitation(controls, own=True)
+        held = ~np.isnan(clamped)
+        dynamics, seconds = self._model.activation_dynamics, self._timestep / 1e9
+        muscles, motors = self._muscles, self._controls.motors
+        target = np.clip(np.where(held, clamped, excitation), muscles.lowest, 1.0)
+        applied = data.qfrc_applied.copy()
+        for _ in range(steps):
+            if len(motors):
+                if dynamics:
+                    self._activation = np.where(held, target, muscles.activate(self._activation, target, seconds))
+                elif self._activation is not target:
+                    self._activation = target
+                self._contract()
+                data.ctrl[motors] = -self._force
+            if magnets:
+                self._attract(controls, magnets, applied)
+            mujoco.mj_step2(compiled, data)
+            if self._contacts and data.ncon:
+                self._touch()
+            mujoco.mj_step1(compiled, data)
+        if magnets:
+            data.qfrc_applied[:] = applied
+        self._contract()
+
+    def _attract(self, controls: Array, magnets: list[Any], applied: Array) -> None:
+        """Add each magnet's pull at the present positions to the applied joint efforts."""
+        compiled, data = self._compiled, self._data
+        total = applied.copy()
+        for place, magnet, site in magnets:
+            point = data.site_xpos[site.id]
+            way = np.array(magnet.home) - point
+            distance = float(np.linalg.norm(way))
+            pull = controls[place] / (1 + distance / magnet.reach) ** 4
+            direction = way / max(distance, 0.01 * magnet.reach)
+            body = int(compiled.site_bodyid[site.id])
+            mujoco.mj_applyFT(compiled, data, pull * direction, np.zeros(3), point, body, total)
+        data.qfrc_applied[:] = total
+
+    def _geoms(self, name: str) -> frozenset[int]:
+        body = self._compiled.body(name).id
+        return frozenset(g for g in range(self._compiled.ngeom) if self._compiled.geom_bodyid[g] == body)
+
+    def _touch(self) -> None:
+        """Add the normal forces of this time step's contacts to what the contact sensors read."""
+        pairs = self._data.contact.geom
+        wrench = np.zeros(6)
+        for number, (first, second) in enumerate(pairs.tolist()):
+            for place, (on, by) in enumerate(self._contacts):
+                if (first in on and (by is None or second in by)) or (second in on and (by is None or first in by)):
+                    mujoco.mj_contactForce(self._compiled, self._data, number, wrench)
+                    self._pressed[place] += wrench[0]
+
+    def _read_sensors(self) -> Array:
+        ranges = cast_ranges(self._compiled, self._data, self._model.rangefinders)
+        return self._sensors.read(self._data, self._force, self._activation, self._pressed, ranges)
+
+    def _reply(self, images: dict[str, NDArray[np.uint8]]) -> BodyReply:
+        data = self._data
+        poses = np.concatenate([data.xpos, data.xquat], axis=1)
+        return BodyReply(time=self._time, sensors=self._vector, poses=poses, paths=self._paths.read(data), images=images)

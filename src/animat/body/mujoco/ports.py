@@ -1,0 +1,234 @@
+"""The ports of a compiled MuJoCo model: their names and where their numbers lie in MuJoCo's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.layout import Layout
+from animat.body.model import BodyModel
+from animat.body.mujoco.build import muscle_name
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["Controls", "Sensors", "name_of"]
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+_SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+
+
+def name_of(compiled: Any, kind: Any, number: int) -> str:
+    """Return the name of a part by its number."""
+    return mujoco.mj_id2name(compiled, kind, number) or ""
+
+
+def _index(values: list[int]) -> Index:
+    return np.array(values, dtype=np.intp)
+
+
+def _unit_of(compiled: Any, actuator: int) -> str:
+    joint = int(compiled.actuator_trnid[actuator, 0])
+    kind = int(compiled.jnt_type[joint]) if compiled.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT else -1
+    bias = compiled.actuator_biasprm[actuator]
+    angle, speed, effort = ("rad", "rad/s", "N m") if kind == _SCALAR_JOINTS[0] else ("m", "m/s", "N")
+    if kind not in _SCALAR_JOINTS:
+        return ""
+    return angle if bias[1] else speed if bias[2] else effort
+
+
+class Controls:
+    """The control ports, and `apply`, which puts a flat vector into MuJoCo's inputs."""
+
+    def __init__(self, compiled: Any, model: BodyModel) -> None:
+        self._compiled = compiled
+        layout = Layout()
+        actuators = {name_of(compiled, mujoco.mjtObj.mjOBJ_ACTUATOR, a): a for a in range(compiled.nu)}
+        hidden = {muscle_name(muscle.name) for muscle in model.muscles}
+        hidden |= {name for name in actuators for drive in model.drives if name.startswith(f"drive {drive.name} ")}
+        own = [muscle.name for muscle in model.muscles]
+        ready = [n for n, a in actuators.items() if compiled.actuator_dyntype[a] == mujoco.mjtDyn.mjDYN_MUSCLE]
+        for name in ready:
+            if name in own:
+                raise AnimatError(f"{name!r} is a muscle of the file already")
+        #: Muscles described by the model, then those of a source file.
+        self.muscles = (*own, *ready)
+        self.motors = _index([actuators[muscle_name(name)] for name in own])
+        self.tendons = compiled.actuator_trnid[self.motors, 0] if own else _index([])
+        self.ready = _index([actuators[name] for name in ready])
+        self._ready_acts = _index([int(compiled.actuator_actadr[a]) for a in self.ready])
+        self._activations = slice(0, len(self.muscles))
+        for name in self.muscles:
+            layout.add(f"activation/{name}", "", low=0.0, high=1.0)
+        self._clamps = slice(layout.size, layout.size + len(self.muscles))
+        for name in self.muscles:
+            layout.add(f"clamp/{name}", "", rest=float("nan"), low=0.0, high=1.0)
+        shown = {name: a for name, a in actuators.items() if name not in hidden and name not in ready}
+        self._actuators = _index(list(shown.values()))
+        self._commands = slice(layout.size, layout.size + len(shown))
+        for name, a in shown.items():
+            low, high = compiled.actuator_ctrlrange[a] if compiled.actuator_ctrllimited[a] else (-np.inf, np.inf)
+            layout.add(f"actuator/{name}", _unit_of(compiled, a), low=float(low), high=float(high))
+        self._drives: list[tuple[slice, Index, Array]] = []
+        for drive in model.drives:
+            place = layout.add(f"twist/{drive.name}", "m/s, rad/s", (2,))
+            if drive.kind == "ideal":
+                moved = _index([actuators[f"drive {drive.name} {number}"] for number in (0, 2)])
+                self._drives.append((place, moved, np.eye(2)))
+                continue
+            for name in (*drive.left, *drive.right):
+                if name not in actuators:
+                    raise unknown_name("velocity actuator", name, shown)
+            moved = _index([actuators[name] for name in (*drive.left, *drive.right)])
+            side = np.array([-1.0] * len(drive.left) + [1.0] * len(drive.right))
+            gains = np.column_stack([np.ones(len(side)), side * drive.separation / 2]) * (2 / drive.diameter)
+            self._drives.append((place, moved, gains))
+        self.magnets = [
+            (layout.add(f"magnet/{magnet.name}", "N").start, magnet, compiled.site(f"magnet {magnet.name}"))
+            for magnet in model.magnets
+        ]
+        self._efforts, self._dofs = self._add_efforts(layout)
+        self._bodies = _index([b for b in range(1, compiled.nbody) if compiled.body_weldid[b] != 0])
+        self._wrenches = slice(layout.size, layout.size + 6 * len(self._bodies))
+        for body in self._bodies:
+            layout.add(f"wrench/{name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body)}", "N, N m", (6,))
+        self._add_objects(layout, model)
+        self.ports = tuple(layout.ports)
+        self.size = layout.size
+        self._may_be_nan = np.zeros(self.size, bool)
+        self._may_be_nan[self._clamps] = True
+
+    def _add_efforts(self, layout: Layout) -> tuple[slice, Index]:
+        compiled, first, dofs = self._compiled, layout.size, []
+        for joint in range(compiled.njnt):
+            if compiled.jnt_type[joint] in _SCALAR_JOINTS:
+                unit = "N m" if compiled.jnt_type[joint] == _SCALAR_JOINTS[0] else "N"
+                layout.add(f"effort/{name_of(compiled, mujoco.mjtObj.mjOBJ_JOINT, joint)}", unit)
+                dofs.append(int(compiled.jnt_dofadr[joint]))
+        return slice(first, layout.size), _index(dofs)
+
+    def _add_objects(self, layout: Layout, model: BodyModel) -> None:
+        compiled = self._compiled
+        self._objects: list[tuple[slice, slice, int, Index]] = []
+        mocap: dict[str, int] = {}
+        for item in model.objects:
+            body = compiled.body(item.name).id
+            geoms = _index([geom for geom in range(compiled.ngeom) if compiled.geom_bodyid[geom] == body])
+            colour = item.shapes[0].colour if item.shapes else (0.0, 0.0, 0.0, 1.0)
+            paint = layout.add(f"colour/{item.name}", "", (4,), rest=colour, low=0.0, high=1.0)
+            pose = layout.add(f"pose/{item.name}", "m, 1", (7,), rest=(*item.position, *item.quaternion))
+            mocap[item.name] = int(compiled.body_mocapid[body])
+            self._objects.append((paint, pose, mocap[item.name], geoms))
+        self._rewards: list[tuple[int, int, Array]] = []
+        for reward in model.rewards:
+            if reward.drop not in mocap:
+                raise unknown_name("object", reward.drop, mocap)
+            place = layout.add(f"reward/{reward.name}", "", low=0.0, high=1.0).start
+            self._rewards.append((place, mocap[reward.drop], np.array(reward.offset)))
+        self._painted: dict[int, bytes] = {}
+
+    def check(self, controls: Array) -> None:
+        """Refuse a vector of another length, and numbers that are not finite, by port name."""
+        if controls.shape != (self.size,):
+            raise AnimatError(f"the control vector has shape {controls.shape}; this body's has ({self.size},)")
+        wrong = ~np.isfinite(controls) & ~(self._may_be_nan & np.isnan(controls))
+        if wrong.any():
+            place = int(np.argmax(wrong))
+            port = next(port for port in self.ports if port.offset <= place < port.offset + port.size)
+            raise AnimatError(f"control {port.name} is {controls[place]}; it must be finite")
+
+    def excitation(self, controls: Array, own: bool) -> tuple[Array, Array]:
+        """Return what muscles are told and what they are clamped to (NaN: free); described ones or a file's."""
+        part = slice(0, len(self.motors)) if own else slice(len(self.motors), None)
+        return controls[self._activations][part], controls[self._clamps][part]
+
+    def apply(self, controls: Array, data: Any) -> bool:
+        """Put the vector into `data`; return whether an object moved, so that kinematics are out of date."""
+        told = np.zeros(self._compiled.nu)
+        told[self._actuators] = controls[self._commands]
+        for place, moved, gains in self._drives:
+            told[moved] += gains @ controls[place]
+        if len(self.ready):
+            free, clamped = self.excitation(controls, own=False)
+            held = ~np.isnan(clamped)
+            told[self.ready] = np.where(held, clamped, free)
+            data.act[self._ready_acts[held]] = clamped[held]
+        data.ctrl[:] = told
+        data.qfrc_applied[:] = 0.0
+        data.qfrc_applied[self._dofs] = controls[self._efforts]
+        data.xfrc_applied[self._bodies] = controls[self._wrenches].reshape(-1, 6)
+        before = data.mocap_pos.tobytes(), data.mocap_quat.tobytes()
+        for paint, pose, mocap, geoms in self._objects:
+            data.mocap_pos[mocap], data.mocap_quat[mocap] = controls[pose][:3], controls[pose][3:]
+            self._paint(geoms, controls[paint])
+        for place, mocap, offset in self._rewards:
+            data.mocap_pos[mocap] += min(1.0, max(0.0, controls[place])) * offset
+        return before != (data.mocap_pos.tobytes(), data.mocap_quat.tobytes())
+
+    def _paint(self, geoms: Index, colour: Array) -> None:
+        key = int(geoms[0]) if len(geoms) else -1
+        if key >= 0 and self._painted.get(key, self._first_paint(key)) != colour.tobytes():
+            self._compiled.geom_rgba[geoms] = colour
+            self._painted[key] = colour.tobytes()
+
+    def _first_paint(self, geom: int) -> bytes:
+        return self._compiled.geom_rgba[geom].astype(float).tobytes()
+
+
+class Sensors:
+    """The sensor ports, and `read`, which collects them from MuJoCo's results."""
+
+    def __init__(self, compiled: Any, model: BodyModel, controls: Controls) -> None:
+        self._compiled, self._controls = compiled, controls
+        layout = Layout()
+        for quantity, unit in (("length", "m"), ("speed", "m/s"), ("force", "N"), ("activation", "")):
+            for name in controls.muscles:
+                layout.add(f"{quantity}/{name}", unit)
+        scalar = [j for j in range(compiled.njnt) if compiled.jnt_type[j] in _SCALAR_JOINTS]
+        self.joints = tuple(name_of(compiled, mujoco.mjtObj.mjOBJ_JOINT, joint) for joint in scalar)
+        self._angles, self._speeds = _index([int(compiled.jnt_qposadr[j]) for j in scalar]), controls._dofs
+        for quantity, end in (("angle", ""), ("velocity", "/s")):
+            for joint, name in zip(scalar, self.joints, strict=True):
+                layout.add(f"{quantity}/{name}", ("rad" if compiled.jnt_type[joint] == _SCALAR_JOINTS[0] else "m") + end)
+        bodies = [name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body) for body in range(1, compiled.nbody)]
+        self.links = ("world", *bodies)
+        for name in bodies:
+            layout.add(f"position/{name}", "m", (3,))
+        for name in bodies:
+            layout.add(f"orientation/{name}", "", (4,))
+        for contact in model.contacts:
+            layout.add(f"contact/{contact.name}", "N")
+        for finder in model.rangefinders:
+            layout.add(f"range/{finder.name}", "m")
+        for sensor in range(compiled.nsensor):
+            size = int(compiled.sensor_dim[sensor])
+            name = name_of(compiled, mujoco.mjtObj.mjOBJ_SENSOR, sensor)
+            layout.add(f"sensor/{name}", "", () if size == 1 else (size,))
+        self.ports = tuple(layout.ports)
+
+    def read(self, data: Any, force: Array, activation: Array, contacts: Array, ranges: Array) -> Array:
+        """Return the flat sensor vector; `force` and `activation` are those of the described muscles."""
+        compiled, controls = self._compiled, self._controls
+        ready = controls.ready
+        acts = compiled.actuator_actadr[ready] if len(ready) else ready
+        return np.concatenate(
+            [
+                data.ten_length[controls.tendons],
+                data.actuator_length[ready],
+                data.ten_velocity[controls.tendons],
+                data.actuator_velocity[ready],
+                force,
+                -data.actuator_force[ready],
+                activation,
+                data.act[acts],
+                data.qpos[self._angles],
+                data.qvel[self._speeds],
+                data.xpos[1:].ravel(),
+                data.xquat[1:].ravel(),
+                contacts,
+                ranges,
+                data.sensordata,
+            ]
+        )
