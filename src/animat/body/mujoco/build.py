@@ -120,8 +120,9 @@ def _new(model: BodyModel) -> Any:
             link = links[joint.child]
             position, turned = relative((parent.position, parent.quaternion), (link.position, link.quaternion))
             child = body.add_body(name=link.name, pos=position, quat=turned)
-            child.mass, child.ipos, child.fullinertia = link.mass, link.centre, link.inertia
-            child.explicitinertial = True
+            if link.mass:
+                child.mass, child.ipos, child.fullinertia = link.mass, link.centre, link.inertia
+                child.explicitinertial = True
             if joint.kind != "fixed":
                 _joint(child, joint, step)
             for shape in link.shapes:

@@ -90,7 +90,7 @@ class Controls:
             for magnet in model.magnets
         ]
         self._efforts, self._dofs = self._add_efforts(layout)
-        self._bodies = _index([b for b in range(1, compiled.nbody) if compiled.body_weldid[b] != 0])
+        self._bodies = _index([b for b in range(1, compiled.nbody) if compiled.body_dofnum[compiled.body_weldid[b]]])
         self._wrenches = slice(layout.size, layout.size + 6 * len(self._bodies))
         for body in self._bodies:
             layout.add(f"wrench/{name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body)}", "N, N m", (6,))
