@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,7 +154,9 @@ def transfer_function(
     def declare(call: Callable[..., Any]) -> TransferFunction:
         code = call.__code__
         wanted = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-        if not wanted or wanted[0] != "t" or set(wanted[1:]) != set(declarations):
+        rest = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        missing = set(declarations) - set(wanted[1:])
+        if not wanted or wanted[0] != "t" or set(wanted[1:]) - set(declarations) or (missing and not rest):
             raise AnimatError(
                 f"{call.__name__} must take the parameters (t, {', '.join(declarations)}), as declared; "
                 f"it takes ({', '.join(wanted)})",
