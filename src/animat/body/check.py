@@ -45,7 +45,11 @@ def _problems(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
         seen: set[str] = set()
         for part in getattr(model, section):
             if part.name in seen:
-                yield section, part.name, AnimatError(f"{section} has two parts called {part.name!r}; names must differ")
+                yield (
+                    section,
+                    part.name,
+                    AnimatError(f"{section} has two parts called {part.name!r}; names must differ"),
+                )
             if not part.name or "/" in part.name:
                 yield section, part.name, AnimatError(f"{part.name!r} cannot be a name: no slash, not empty")
             seen.add(part.name)
@@ -66,7 +70,10 @@ def _unknown(model: BodyModel, links: list[str], objects: list[str]) -> Iterator
     speeds = {actuator.name for actuator in model.actuators if actuator.kind == "velocity"}
     uses: list[tuple[str, str, str, str, object]] = []
     for joint in model.joints:
-        uses += [("joints", joint.name, "link", joint.child, links), ("joints", joint.name, "link", joint.parent, placed)]
+        uses += [
+            ("joints", joint.name, "link", joint.child, links),
+            ("joints", joint.name, "link", joint.parent, placed),
+        ]
     for closure in model.closures:
         uses += [("closures", closure.name, "link", name, placed) for name in (closure.first, closure.second)]
     for muscle in model.muscles:
@@ -116,17 +123,29 @@ def _numbers(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
         for part in getattr(model, section):
             for shape in part.shapes:
                 if len(shape.size) != sizes[shape.kind] or (shape.kind != "plane" and min(shape.size) <= 0):
-                    what = f"{part.name}: a {shape.kind} needs {sizes[shape.kind]} positive sizes, got {list(shape.size)}"
+                    what = (
+                        f"{part.name}: a {shape.kind} needs {sizes[shape.kind]} positive sizes, got {list(shape.size)}"
+                    )
                     yield section, part.name, AnimatError(what)
     for joint in model.joints:
         if joint.limits is not None and not joint.limits[0] < joint.limits[1]:
-            yield "joints", joint.name, AnimatError(f"{joint.name}: the lower limit must lie below the upper, got {joint.limits}")
+            yield (
+                "joints",
+                joint.name,
+                AnimatError(f"{joint.name}: the lower limit must lie below the upper, got {joint.limits}"),
+            )
         if not any(joint.axis):
             yield "joints", joint.name, AnimatError(f"{joint.name}: the axis must not be zero")
     for muscle in model.muscles:
         if len(muscle.path) < 2:
             yield "muscles", muscle.name, AnimatError(f"{muscle.name}: a path needs at least two points")
-        for name in ("max_isometric_force", "optimal_fibre_length", "max_speed", "activation_time", "deactivation_time"):
+        for name in (
+            "max_isometric_force",
+            "optimal_fibre_length",
+            "max_speed",
+            "activation_time",
+            "deactivation_time",
+        ):
             if getattr(muscle, name) <= 0:
                 yield "muscles", muscle.name, AnimatError(f"{muscle.name}: {name} must be positive")
     for eye in model.eyes:

@@ -1,8 +1,9 @@
 """The curves of the Millard 2012 muscle, as tables for `numpy.interp`.
 
 Millard, Uchida, Seth and Delp (2013), Flexing computational muscle, J Biomech Eng 135, doi:10.1115/1.4023390: each
-curve is a chain of quintic Bezier segments, each given by its end points, its end slopes and a curviness between 0 and 1. Parameters
-are OpenSim's defaults. Normalised: lengths by the optimal fibre length, speeds by the maximal, forces by the isometric.
+curve is a chain of quintic Bezier segments, each given by its end points, its end slopes and a curviness between 0 and
+1. Parameters are OpenSim's defaults. Normalised: lengths by the optimal fibre length, speeds by the maximal, forces by
+the isometric.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
     ----------
     spec
         A path, or a mapping with `library` (a shipped body) or `file`: a folder with `body.yaml`, such a file, an MJCF
-        or URDF file (`.xml`, `.mjcf`, `.urdf`) or an OpenSim file (`.osim`). Other entries choose among the options that the
-        file declares, or replace its `timestep`, `gravity`, `activation_dynamics` or `eyes`.
+        or URDF file (`.xml`, `.mjcf`, `.urdf`) or an OpenSim file (`.osim`). Other entries choose among the options
+        that the file declares, or replace its `timestep`, `gravity`, `activation_dynamics` or `eyes`.
     base
         The folder that `file` is relative to.
 
@@ -45,15 +45,15 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
         If it cannot be found or read, or describes what no engine could build; with file and line where known.
     """
     entries = {"file": str(spec)} if isinstance(spec, str | Path) else dict(spec)
-    library, file = entries.pop("library", None), entries.pop("file", None)
-    if (library is None) == (file is None) or not isinstance(library or file, str):
-        raise AnimatError(f"body: needs `library: NAME` (known: {', '.join(_shipped())}) or `file: PATH`")
-    if library is not None:
-        if library not in _shipped():
-            raise unknown_name("body in the library", library, _shipped())
-        path = _library() / library
-    else:
-        path = Path(base) / file
+    match entries.pop("library", None), entries.pop("file", None):
+        case (str(library), None):
+            if library not in _shipped():
+                raise unknown_name("body in the library", library, _shipped())
+            path = _library() / library
+        case (None, str(file)):
+            path = Path(base) / file
+        case _:
+            raise AnimatError(f"body: needs `library: NAME` (known: {', '.join(_shipped())}) or `file: PATH`")
     if path.is_dir():
         path = path / "body.yaml"
     if not path.is_file():
@@ -242,7 +242,10 @@ class _Reader:
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(value):
             raise self._error(f"{where}: expected {len(kinds)} numbers, got {len(value)}", path)
-        return tuple(self._convert(item, kind, (*path, place)) for place, (item, kind) in enumerate(zip(value, kinds, strict=True)))
+        return tuple(
+            self._convert(item, kind, (*path, place))
+            for place, (item, kind) in enumerate(zip(value, kinds, strict=True))
+        )
 
     def _angles(self, value: Any, path: tuple[str | int, ...]) -> tuple[float, ...]:
         radians = typing.Annotated[float, Unit(("rad",))]

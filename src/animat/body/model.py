@@ -64,9 +64,9 @@ ORIGIN: Place = (0.0, 0.0, 0.0)
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
     """A primitive on a link or world object, in its frame.
 
-    `size` is box (half sizes), sphere (radius), capsule and cylinder (radius, half length along z) or plane
-    (half sizes x, y; zero: endless), ellipsoid (half axes). Massless; the link carries the mass. `friction` is Coulomb's coefficient; of two
-    touching shapes the larger counts.
+    `size` is box (half sizes), sphere (radius), capsule and cylinder (radius, half length along z), ellipsoid (half
+    axes) or plane (half sizes x, y; zero: endless). Massless; the link carries the mass. `friction` is Coulomb's
+    coefficient; of two touching shapes the larger counts.
     """
 
     kind: Literal["box", "sphere", "capsule", "cylinder", "plane", "ellipsoid"]
@@ -78,7 +78,10 @@ class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A rigid part; the child of exactly one joint. `inertia` (xx, yy, zz, xy, xz, yz) about `centre`, in the link's axes."""
+    """A rigid part, the child of exactly one joint.
+
+    `inertia` is (xx, yy, zz, xy, xz, yz) about `centre`, in the link's axes.
+    """
 
     name: str
     position: Place = ORIGIN
@@ -163,7 +166,7 @@ class Actuator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drive(msgspec.Struct, frozen=True, kw_only=True):
-    """A ground vehicle's drive with the port ``twist/NAME``: forward speed (m/s), turning speed (rad/s, left is positive).
+    """A ground vehicle's drive with the port ``twist/NAME``: forward speed (m/s), turning speed (rad/s, to the left).
 
     An `ideal` drive moves `link` along its x axis, sideways and about its z axis by velocity servos of gains
     `gain` (N s/m) and `turn_gain` (N m s/rad). A `wheels` drive turns the speeds into wheel speeds and adds them to the
@@ -193,7 +196,7 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rangefinder(msgspec.Struct, frozen=True, kw_only=True):
-    """Reads ``range/NAME``: distance (m) along +x of a link's frame turned by `quaternion`; `far` where it meets nothing."""
+    """Reads ``range/NAME``: distance (m) along +x of a link's frame turned by `quaternion`; `far` when free."""
 
     name: str
     link: str
@@ -206,8 +209,8 @@ class Eye(msgspec.Struct, frozen=True, kw_only=True):
     """Sees ``image/NAME`` along +x of a link's frame turned by `quaternion`, z up; `view` is the horizontal angle.
 
     `rays` casts one ray per pixel and takes the colour of what it meets, darker with distance (half at `dusk`):
-    the same on every machine; `camera` renders (needs OpenGL). `period` is the time between pictures. `camera` names a camera of a
-    `source` file whose place and angle are taken instead.
+    the same on every machine; `camera` renders (needs OpenGL). `period` is the time between pictures. `camera` names
+    a camera of a `source` file whose place and angle are taken instead.
     """
 
     name: str
@@ -236,7 +239,7 @@ class WorldObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reward(msgspec.Struct, frozen=True, kw_only=True):
-    """A valve with the port ``reward/NAME``: at 0 the object `drop` is where it is described, at 1 moved by `offset`."""
+    """A valve with the port ``reward/NAME``: at 0 the object `drop` is at its place, at 1 moved by `offset`."""
 
     name: str
     drop: str
@@ -246,8 +249,8 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
 class Magnet(msgspec.Struct, frozen=True, kw_only=True):
     """An electromagnet at `home` with the port ``magnet/NAME``: its holding force F0 in N on `point` of `link`.
 
-    At distance d the pull is F0 / (1 + d / reach)^4: F0 at contact, the fourth power of two dipoles far away. Within a hundredth of `reach`
-    the direction fades, so that it holds instead of shaking.
+    At distance d the pull is F0 / (1 + d / reach)^4: F0 at contact, the fourth power of two dipoles far away. Within a
+    hundredth of `reach` the pull falls linearly to zero, so that it holds instead of shaking.
     """
 
     name: str

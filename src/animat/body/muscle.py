@@ -60,7 +60,7 @@ class RigidTendonMuscles:
         """Return the activation after `seconds` of `excitation`.
 
         da/dt = (u - a) / tau, tau = rise (0.5 + 1.5 a) where u > a, else fall / (0.5 + 1.5 a), with a counted from the
-        lowest activation (Thelen 2003, doi:10.1115/1.1531112); tau is held for the interval, which is then solved exactly.
+        lowest activation (Thelen 2003, doi:10.1115/1.1531112); tau is held for the interval, then solved exactly.
         """
         target = np.clip(excitation, self.lowest, 1.0)
         above = (activation - self.lowest) / (1.0 - self.lowest)

@@ -55,7 +55,7 @@ def matrix(rotation: Sequence[float]) -> NDArray[np.float64]:
     )
 
 
-def rotate(rotation: Sequence[float], vector: Sequence[float]) -> Vector:
+def rotate(rotation: Sequence[float], vector: Sequence[float] | NDArray[np.float64]) -> Vector:
     """Return `vector` turned by `rotation`."""
     x, y, z = matrix(rotation) @ np.asarray(vector, float)
     return (float(x), float(y), float(z))

@@ -44,8 +44,11 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """A drawable primitive fixed to a link: box (half sizes), sphere (radius), capsule or cylinder (radius, half length),
-    plane (half sizes), ellipsoid (half axes) or mesh (vertices, faces). Position in m and quaternion (w, x, y, z) in the link's frame."""
+    """A drawable primitive fixed to a link, at a position in m and quaternion (w, x, y, z) in the link's frame.
+
+    Sizes in m: box (half sizes), sphere (radius), capsule or cylinder (radius, half length along z), plane (half
+    sizes), ellipsoid (half axes) or mesh (`vertices` little-endian float32 (n, 3), `faces` uint32 (m, 3)).
+    """
 
     link: int
     kind: str

@@ -164,7 +164,9 @@ _COEFFICIENTS = np.size(_probe)
 
 def _shape(body: Any, shape: ModelShape, collides: bool) -> None:
     size = [*shape.size, 1.0, 1.0][:3] if shape.kind == "plane" else [*shape.size, 0.0, 0.0][:3]
-    geom = body.add_geom(type=_GEOMS[shape.kind], size=size, pos=shape.position, quat=shape.quaternion, rgba=shape.colour)
+    geom = body.add_geom(
+        type=_GEOMS[shape.kind], size=size, pos=shape.position, quat=shape.quaternion, rgba=shape.colour
+    )
     geom.mass = 0.0
     geom.friction = (shape.friction, 0.005, 0.0001)
     if not collides:
@@ -215,6 +217,8 @@ def _drives(spec: Any, model: BodyModel) -> None:
             continue
         site = _body(spec, drive.link).add_site(name=f"drive {drive.name}")
         for number, (axis, gain) in enumerate(((0, drive.gain), (1, drive.gain), (5, drive.turn_gain))):
-            motor = spec.add_actuator(name=f"drive {drive.name} {number}", target=site.name, trntype=mujoco.mjtTrn.mjTRN_SITE)
+            motor = spec.add_actuator(
+                name=f"drive {drive.name} {number}", target=site.name, trntype=mujoco.mjtTrn.mjTRN_SITE
+            )
             motor.gear = [float(place == axis) for place in range(6)]
             motor.set_to_velocity(kv=gain)

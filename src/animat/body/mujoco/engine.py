@@ -43,8 +43,8 @@ class MujocoEngine:
 
     Notes
     -----
-    Between two advances everything that follows from positions and speeds is up to date. Muscle forces and magnets are computed anew in each
-    time step. A picture shows the end of the exchange step in which it became due.
+    Between two advances everything that follows from positions and speeds is up to date. Muscle forces and magnets are
+    computed anew in each time step. A picture shows the end of the exchange step in which it became due.
     """
 
     def __init__(self) -> None:
@@ -75,11 +75,13 @@ class MujocoEngine:
         self._activation = self._muscles.lowest.copy()
         self._force = np.zeros(len(model.muscles))
         self._contacts = [
-            (self._geoms(contact.on), None if contact.by is None else self._geoms(contact.by)) for contact in model.contacts
+            (self._geoms(contact.on), None if contact.by is None else self._geoms(contact.by))
+            for contact in model.contacts
         ]
         self._pressed = np.zeros(len(self._contacts))
         self._seers = {
-            f"image/{eye.name}": RayEye(compiled, eye) if eye.kind == "rays" else Camera(compiled, eye) for eye in model.eyes
+            f"image/{eye.name}": RayEye(compiled, eye) if eye.kind == "rays" else Camera(compiled, eye)
+            for eye in model.eyes
         }
         self._time = 0
         if compiled.nkey:
@@ -90,7 +92,9 @@ class MujocoEngine:
         self._vector = self._read_sensors()
         self._initial = self.save()
         images = tuple(
-            Port(name=f"image/{eye.name}", unit="", shape=(eye.height, eye.width, 3), low=0, high=255, period=eye.period)
+            Port(
+                name=f"image/{eye.name}", unit="", shape=(eye.height, eye.width, 3), low=0, high=255, period=eye.period
+            )
             for eye in model.eyes
         )
         return BodyInfo(
@@ -117,8 +121,8 @@ class MujocoEngine:
         steps, left = divmod(until - self._time, self._timestep)
         if steps <= 0 or left:
             raise AnimatError(
-                f"cannot advance from {format_time(self._time)} to {format_time(until)}: the interval must be a positive "
-                f"multiple of the time step, {format_time(self._timestep)}"
+                f"cannot advance from {format_time(self._time)} to {format_time(until)}: the interval must be a "
+                f"positive multiple of the time step, {format_time(self._timestep)}"
             )
         compiled, data, model = self._compiled, self._data, self._model
         if self._controls.apply(controls, data):
@@ -176,7 +180,9 @@ class MujocoEngine:
         self._contract()
         self._vector = np.frombuffer(found.sensors).copy()
         self._images = {
-            f"image/{eye.name}": np.frombuffer(found.images[f"image/{eye.name}"], np.uint8).reshape(eye.height, eye.width, 3)
+            f"image/{eye.name}": np.frombuffer(found.images[f"image/{eye.name}"], np.uint8).reshape(
+                eye.height, eye.width, 3
+            )
             for eye in self._model.eyes
         }
 
@@ -254,4 +260,6 @@ class MujocoEngine:
     def _reply(self, images: dict[str, NDArray[np.uint8]]) -> BodyReply:
         data = self._data
         poses = np.concatenate([data.xpos, data.xquat], axis=1)
-        return BodyReply(time=self._time, sensors=self._vector, poses=poses, paths=self._paths.read(data), images=images)
+        return BodyReply(
+            time=self._time, sensors=self._vector, poses=poses, paths=self._paths.read(data), images=images
+        )

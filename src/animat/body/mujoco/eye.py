@@ -29,7 +29,7 @@ class Seer(Protocol):
 
 
 class RayEye:
-    """One ray per pixel; the colour of what it meets, darker with distance. Needs no graphics, equal on every machine."""
+    """One ray per pixel; the colour of what it meets, darker with distance. No graphics, equal on every machine."""
 
     def __init__(self, compiled: Any, eye: Eye) -> None:
         self._compiled, self._eye = compiled, eye
@@ -50,21 +50,21 @@ class RayEye:
         turned = self._rays @ data.cam_xmat[camera].reshape(3, 3).T
         body = int(compiled.cam_bodyid[camera])
         count = len(turned)
-        mujoco.mj_multiRay(
-            compiled, data, data.cam_xpos[camera], turned.ravel(), None, 1, body, self._met, self._distance, None, count, eye.far
-        )
+        eye_at, found = data.cam_xpos[camera], (self._met, self._distance, None)
+        mujoco.mj_multiRay(compiled, data, eye_at, turned.ravel(), None, 1, body, *found, count, eye.far)
         colours = np.array([*(colour_of(compiled, geom)[:3] for geom in range(compiled.ngeom)), eye.background])
         hit = self._met >= 0
         light = np.where(hit, 1 / (1 + np.maximum(self._distance, 0) / eye.dusk), 1.0)
         seen = colours[self._met] * light[:, None]
-        return np.round(255 * np.clip(seen, 0, 1)).astype(np.uint8).reshape(eye.height, eye.width, 3)
+        picture: Image = np.round(255 * np.clip(seen, 0, 1)).astype(np.uint8).reshape(eye.height, eye.width, 3)
+        return picture
 
     def close(self) -> None:
         """Nothing to free."""
 
 
 class Camera:
-    """Renders with OpenGL (`MUJOCO_GL`: egl or osmesa without a display); the renderer lives in one thread of its own."""
+    """Renders with OpenGL (`MUJOCO_GL`: egl or osmesa without a display), in one thread of its own."""
 
     def __init__(self, compiled: Any, eye: Eye) -> None:
         self._compiled, self._eye = compiled, eye

@@ -112,6 +112,8 @@ class Controls:
     def _add_objects(self, layout: Layout, model: BodyModel) -> None:
         compiled = self._compiled
         self._objects: list[tuple[slice, slice, int, Index]] = []
+        #: The colour at rest and each shape's own, which stand while the control is at rest.
+        self._described: list[tuple[Array, Array]] = []
         mocap: dict[str, int] = {}
         for item in model.objects:
             body = compiled.body(item.name).id
@@ -121,13 +123,13 @@ class Controls:
             pose = layout.add(f"pose/{item.name}", "m, 1", (7,), rest=(*item.position, *item.quaternion))
             mocap[item.name] = int(compiled.body_mocapid[body])
             self._objects.append((paint, pose, mocap[item.name], geoms))
+            self._described.append((np.array(colour), compiled.geom_rgba[geoms].copy()))
         self._rewards: list[tuple[int, int, Array]] = []
         for reward in model.rewards:
             if reward.drop not in mocap:
                 raise unknown_name("object", reward.drop, mocap)
             place = layout.add(f"reward/{reward.name}", "", low=0.0, high=1.0).start
             self._rewards.append((place, mocap[reward.drop], np.array(reward.offset)))
-        self._painted: dict[int, bytes] = {}
 
     def check(self, controls: Array) -> None:
         """Refuse a vector of another length, and numbers that are not finite, by port name."""
@@ -160,21 +162,13 @@ class Controls:
         data.qfrc_applied[self._dofs] = controls[self._efforts]
         data.xfrc_applied[self._bodies] = controls[self._wrenches].reshape(-1, 6)
         before = data.mocap_pos.tobytes(), data.mocap_quat.tobytes()
-        for paint, pose, mocap, geoms in self._objects:
+        compiled = self._compiled
+        for (paint, pose, mocap, geoms), (colour, shades) in zip(self._objects, self._described, strict=True):
             data.mocap_pos[mocap], data.mocap_quat[mocap] = controls[pose][:3], controls[pose][3:]
-            self._paint(geoms, controls[paint])
-        for place, mocap, offset in self._rewards:
-            data.mocap_pos[mocap] += min(1.0, max(0.0, controls[place])) * offset
+            compiled.geom_rgba[geoms] = shades if (controls[paint] == colour).all() else controls[paint]
+        for valve, mocap, offset in self._rewards:
+            data.mocap_pos[mocap] += float(np.clip(controls[valve], 0.0, 1.0)) * offset
         return before != (data.mocap_pos.tobytes(), data.mocap_quat.tobytes())
-
-    def _paint(self, geoms: Index, colour: Array) -> None:
-        key = int(geoms[0]) if len(geoms) else -1
-        if key >= 0 and self._painted.get(key, self._first_paint(key)) != colour.tobytes():
-            self._compiled.geom_rgba[geoms] = colour
-            self._painted[key] = colour.tobytes()
-
-    def _first_paint(self, geom: int) -> bytes:
-        return self._compiled.geom_rgba[geom].astype(float).tobytes()
 
 
 class Sensors:
@@ -191,7 +185,9 @@ class Sensors:
         self._angles, self._speeds = _index([int(compiled.jnt_qposadr[j]) for j in scalar]), controls._dofs
         for quantity, end in (("angle", ""), ("velocity", "/s")):
             for joint, name in zip(scalar, self.joints, strict=True):
-                layout.add(f"{quantity}/{name}", ("rad" if compiled.jnt_type[joint] == _SCALAR_JOINTS[0] else "m") + end)
+                layout.add(
+                    f"{quantity}/{name}", ("rad" if compiled.jnt_type[joint] == _SCALAR_JOINTS[0] else "m") + end
+                )
         bodies = [name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body) for body in range(1, compiled.nbody)]
         self.links = ("world", *bodies)
         for name in bodies:

@@ -52,8 +52,8 @@ class Warnings:
             if new[int(warning)]:
                 where = self._where(warning, int(data.warning[int(warning)].lastinfo))
                 raise AnimatError(
-                    f"the body diverged {self._when(since, until)}: {meaning}{where}. Smaller forces, more damping or a "
-                    f"smaller time step (now {self._compiled.opt.timestep * 1e3:g} ms) help"
+                    f"the body diverged {self._when(since, until)}: {meaning}{where}. Smaller forces, more damping or "
+                    f"a smaller time step (now {self._compiled.opt.timestep * 1e3:g} ms) help"
                 )
         raise AnimatError(f"MuJoCo warned {self._when(since, until)}")
 
