@@ -144,6 +144,8 @@ def _signals(run: Run) -> dict[str, Any]:
     charts: dict[tuple[str, str, str], list[tuple[str, NDArray[np.float64]]]] = {}
     for name, column in run.columns().items():
         section, title, short = _place(name)
+        if title.endswith("Orientation"):  # quaternions say nothing as lines; the moving picture shows them
+            continue
         values = run.signal(name)[1].reshape(table.num_rows, -1).astype(float)
         for element, line in zip(_elements(column), values.T, strict=True):
             if section == "others" and not np.ptp(line) > 0:

@@ -91,7 +91,7 @@ if (byId("stage")) {
     host.append(element("span", "", name), track, value);
     bars.push({ b, k, fill, value });
   }));
-  if (!bars.length) byId("bars").parentElement.remove();
+  if (!bars.length) { byId("bars").parentElement.remove(); byId("scale").remove(); }
   showBody = (time) => {
     const frames = bodies.map((body) => frameAt(body, time));
     view.draw(frames);
@@ -105,7 +105,7 @@ if (byId("stage")) {
 
   const path = new Path(byId("path")), chosen = byId("link");
   const moved = (body, link) => {
-    /* The point of the link that travels farthest: its frame, or an end of one of its shapes. */
+    /* The link's frame, or where that stays in place (a hinge), the end of a shape that gets farthest. */
     const spots = [[0, 0, 0]];
     for (const shape of body.scene.shapes) {
       if (shape.link !== link || shape.kind === "plane") continue;
@@ -113,17 +113,17 @@ if (byId("stage")) {
       const reach = shape.kind === "capsule" || shape.kind === "cylinder" ? shape.size[1] : 0;
       for (const side of reach ? [-1, 1] : [0]) spots.push(plus(place, Quaternion.turn(turn, [0, 0, side * reach])));
     }
-    let best = null;
-    for (const spot of spots) {
+    const ways = spots.map((spot) => {
       const points = Array.from(body.times, (_, k) => {
         const pose = body.poses.slice(7 * (k * body.links.length + link), 7 * (k * body.links.length + link) + 7);
         return plus(pose, Quaternion.turn(pose.slice(3), spot));
       });
       let length = 0, reach = 0;
       for (let k = 1; k < points.length; k++) { length += Math.hypot(...minus(points[k], points[k - 1])); reach = Math.max(reach, Math.hypot(...minus(points[k], points[0]))); }
-      if (!best || length > best.length) best = { points, length, reach };
-    }
-    return best;
+      return { points, length, reach };
+    });
+    const best = ways.reduce((one, two) => (two.reach > one.reach ? two : one));
+    return ways[0].reach > 0.5 * best.reach ? ways[0] : best;
   };
   const choices = bodies.flatMap((body) => body.links.map((name, link) => ({ body, name: body.prefix + name, ...moved(body, link) })));
   choices.forEach((choice, k) => chosen.add(new Option(choice.name, k)));
@@ -133,7 +133,7 @@ if (byId("stage")) {
     byId("reach").textContent = `${short(1e3 * choice.length)} mm travelled, ${short(1e3 * choice.reach)} mm away at most`;
   };
   const favourite = choices.findIndex((choice) => /joystick$/i.test(choice.name));
-  chosen.value = favourite >= 0 ? favourite : choices.reduce((best, choice, k) => (choice.length > choices[best].length ? k : best), 0);
+  chosen.value = favourite >= 0 ? favourite : choices.reduce((best, choice, k) => (choice.reach > 1.1 * choices[best].reach ? k : best), 0);
   chosen.onchange = show;
   show();
 }

@@ -26,6 +26,7 @@ function decode(text, Kind) {
 function facesOf(shape, cell) {
   if (shape.kind === "box") return boxFaces(shape.size, cell);
   if (shape.kind === "cylinder") return cylinderFaces(shape.size[0], shape.size[1]);
+  if (shape.kind === "ellipsoid") return ellipsoidFaces(shape.size);
   if (shape.kind === "plane") {
     const [x, y] = [0, 1].map((axis) => (shape.size[axis] > 0 && shape.size[axis] < 40 * cell ? shape.size[axis] : 8 * cell));
     return patch([-x, -y, 0], [2 * x, 0, 0], [0, 2 * y, 0], cell);
@@ -72,6 +73,16 @@ function cylinderFaces(radius, half) {
   return faces;
 }
 
+function ellipsoidFaces(half) {
+  const around = 24, along = 14, faces = [];
+  const at = (i, j) => {
+    const a = (2 * Math.PI * i) / around, b = (Math.PI * j) / along;
+    return [half[0] * Math.cos(a) * Math.sin(b), half[1] * Math.sin(a) * Math.sin(b), half[2] * Math.cos(b)];
+  };
+  for (let i = 0; i < around; i++) for (let j = 0; j < along; j++) faces.push([at(i, j), at(i, j + 1), at(i + 1, j + 1), at(i + 1, j)]);
+  return faces;
+}
+
 /* Blue at rest to red at full activation. */
 function activationColour(value, shade = 1) {
   const stops = [[62, 116, 214], [150, 84, 190], [236, 62, 62]], place = Math.min(0.9999, Math.max(0, value || 0)) * 2;
@@ -93,7 +104,8 @@ class SceneView {
     const focuses = bodies.map((body) => body.scene.focus || [0, 0, 0, 1]);
     const centre = [0, 1, 2].map((axis) => focuses.reduce((sum, one) => sum + one[axis], 0) / focuses.length);
     this.radius = Math.max(...focuses.map((one) => one[3] + Math.hypot(...minus(one, centre))));
-    this.home = () => Object.assign(this, { yaw: -0.55, pitch: 0.3, zoom: 1, target: centre.slice() });
+    const muscles = bodies.some((body) => body.muscles.length);
+    this.home = () => Object.assign(this, { yaw: -0.55, pitch: muscles ? 0.3 : 0.65, zoom: 1, target: centre.slice() });
     this.home();
     this.follow = null;
     this.frames = null;
@@ -142,7 +154,7 @@ class SceneView {
     const forward = [-Math.cos(this.pitch) * Math.cos(this.yaw), -Math.cos(this.pitch) * Math.sin(this.yaw), -Math.sin(this.pitch)];
     const right = unit(cross(forward, [0, 0, 1])), up = cross(right, forward);
     this.axes = { forward, right, up };
-    this.distance = (3.4 * this.radius) / this.zoom;
+    this.distance = (3 * this.radius) / this.zoom;
     this.eye = minus(this.target, scaled(forward, this.distance));
     this.light = unit(plus(plus(scaled(right, -0.35), scaled(up, 0.85)), scaled(forward, -0.75)));
   }
@@ -204,15 +216,18 @@ class SceneView {
     const facing = dot(normal, minus(centre, this.eye)) < 0;
     if (!facing && shape.kind !== "plane" && shape.kind !== "mesh") return;
     const light = 0.5 + 0.55 * Math.max(0, (facing ? 1 : -1) * dot(normal, this.light));
-    const ground = shape.kind === "plane";
-    const depth = dot(minus(centre, this.eye), this.axes.forward) + (ground ? 1e3 * this.radius : 0);
+    const ground = shape.kind === "plane", far = dot(minus(centre, this.eye), this.axes.forward);
+    const inTheWay = shape.kind === "box" && Math.max(...shape.size) > 0.5 * this.radius && far < this.distance - 0.35 * this.radius && Math.abs(normal[2]) < 0.5;
+    const colour = inTheWay ? [...shape.colour.slice(0, 3), 0.1] : shape.colour;
+    const depth = far + (ground ? 1e3 * this.radius : 0);
     items.push({ depth, paint: () => {
       const pen = this.pen;
       pen.beginPath();
       for (const [x, y] of seen) pen.lineTo(x, y);
       pen.closePath();
-      pen.fillStyle = this.ink(ground ? [...shape.colour.slice(0, 3), 0.16 * shape.colour[3]] : shape.colour, light);
+      pen.fillStyle = this.ink(ground ? [...shape.colour.slice(0, 3), 0.16 * shape.colour[3]] : colour, light);
       pen.fill();
+      if (inTheWay) return;
       pen.strokeStyle = ground ? this.ink([...shape.colour.slice(0, 3), 0.3], 0.9) : pen.fillStyle;
       pen.lineWidth = 0.7;
       pen.stroke();
@@ -238,7 +253,7 @@ class SceneView {
   }
 
   rod(start, end, radius, colour, items) {
-    const cuts = 4;
+    const cuts = colour[3] < 1 ? 1 : 4;
     const a = this.see(start), b = this.see(end);
     if (!a || !b) return;
     const dx = b[0] - a[0], dy = b[1] - a[1], length = Math.hypot(dx, dy), thick = radius * Math.max(a[3], b[3]);
