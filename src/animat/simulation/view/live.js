@@ -1,9 +1,9 @@
 "use strict";
 const byId = (id) => document.getElementById(id);
 const element = (kind, text) => Object.assign(document.createElement(kind), text === undefined ? {} : { textContent: text });
-const WINDOW_S = 2;
+const WINDOW_S = 1;
 
-/* Spikes of the last two seconds, the newest at the right. */
+/* Spikes of the last second, the newest at the right. */
 class LiveRaster extends Plot {
   constructor(host, populations) {
     const row = Math.max(9, Math.min(22, 380 / populations.length));
