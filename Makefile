@@ -1,0 +1,58 @@
+# animat: `make run` shows it, `make test` checks it. `make help` lists the rest.
+
+VENV := .venv
+BIN := $(VENV)/bin
+OUT := runs/mouse-joystick
+DEV_EXTRAS := nest,pynn,opensim,nwb,neo,dev
+
+# PYTHON: interpreter for the virtual environment. NEST_PYTHON: interpreter of an own NEST installation.
+export PYTHON
+ifdef NEST_PYTHON
+RUN_EXTRAS :=
+RUN_FLAGS := --set brain.python=$(NEST_PYTHON)
+else
+RUN_EXTRAS := nest
+RUN_FLAGS :=
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test test-all checks clean
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.installed  ## set up and run the main experiment: a motor cortex moves a mouse's forelimb
+	@echo "==> running the experiment mouse-joystick (about a minute on two cores)"
+	@$(BIN)/animat run mouse-joystick --out $(OUT) --overwrite $(RUN_FLAGS)
+	@echo "==> done; open $(OUT)/report.html in a browser"
+
+setup: $(VENV)/.installed-dev  ## set up everything for working on animat
+
+test: checks  ## set up and run all checks that take seconds to minutes
+	@echo "==> tests (without the slow ones)"
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: checks  ## the same with the slow tests
+	@echo "==> tests"
+	@$(BIN)/python -m pytest
+
+checks: $(VENV)/.installed-dev  ## style, types and layers only
+	@echo "==> style"
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@echo "==> types"
+	@$(BIN)/mypy
+	@echo "==> layers"
+	@$(BIN)/lint-imports --no-cache
+
+clean:  ## remove the virtual environment and caches; runs stay
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# An environment for development can run everything, so it counts as both.
+$(VENV)/.installed: pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh $(VENV) "$(RUN_EXTRAS)"
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh $(VENV) "$(DEV_EXTRAS)"
+	@touch $(VENV)/.installed $@
