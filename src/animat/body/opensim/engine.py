@@ -1,0 +1,268 @@
+"""The OpenSim body engine: Millard2012EquilibriumMuscle with a compliant tendon, and `.osim` files as they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.body.check import check_model
+from animat.body.model import BodyModel
+from animat.body.opensim.build import Built, Limits, build
+from animat.body.opensim.ports import Controls, make_scene, sensor_ports
+from animat.body.opensim.quiet import import_opensim, quiet
+from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
+from animat.errors import AnimatError, unknown_name
+from animat.units import format_time, quantity
+
+__all__ = ["OpenSimEngine", "make_opensim_engine"]
+
+Array = NDArray[np.float64]
+
+_INTEGRATORS = {
+    "rk_merson": "RungeKuttaMerson",
+    "rk3": "RungeKutta3",
+    "cpodes": "CPodes",
+    "verlet": "Verlet",
+    "semi_explicit_euler2": "SemiExplicitEuler2",
+}
+#: While a magnet is on, its spring's stiffness is set anew after so many ticks.
+_MAGNET_STEP = 1_000_000
+
+
+class _State(msgspec.Struct, frozen=True):
+    """All that a continuation depends on."""
+
+    model: str
+    time: int
+    values: bytes
+    controls: bytes
+
+
+def make_opensim_engine(**settings: Any) -> BodyEngine:
+    """Return the engine; `settings` are those of `OpenSimEngine`."""
+    return OpenSimEngine(**settings)
+
+
+class OpenSimEngine:
+    """Runs a body model in OpenSim, in this process. OpenSim holds Python's lock while it simulates.
+
+    Parameters
+    ----------
+    tendon
+        "compliant" (Millard2012EquilibriumMuscle as published) or "rigid" (faster; within a few percent of the maximal
+        force where the tendon is at most 0.3 optimal fibre lengths long).
+    accuracy
+        Of the integrator, relative. Coarser than 1e-4 is wrong by hundredths of a radian and no faster.
+    integrator
+        "rk_merson", or "cpodes" for stiff bodies, "rk3", "verlet", "semi_explicit_euler2".
+    limit_stiffness, limit_damping, limit_transition
+        What holds a joint within its limits, in N m/rad, N m s/rad and rad or as text with a unit (the same numbers in N/m,
+        N s/m and m for slides). Trajectories depend on it, and limits without damping cost twice the time.
+
+    Notes
+    -----
+    Every advance uses a new integrator, so that a restored state continues bitwise. Contacts, eyes and rangefinders of a
+    model have no ports here; world objects are drawn and otherwise ignored.
+    """
+
+    def __init__(
+        self,
+        *,
+        tendon: str = "compliant",
+        accuracy: float = 1e-5,
+        integrator: str = "rk_merson",
+        limit_stiffness: float | str = "0.1 N m / degree",
+        limit_damping: float | str = "5e-4 N m s / degree",
+        limit_transition: float | str = 0.005,
+    ) -> None:
+        if tendon not in ("compliant", "rigid"):
+            raise unknown_name("tendon", str(tendon), ("compliant", "rigid"))
+        if integrator not in _INTEGRATORS:
+            raise unknown_name("integrator", str(integrator), _INTEGRATORS)
+        self._accuracy = _number("accuracy", accuracy, "")
+        if not 0 < self._accuracy < 1:
+            raise AnimatError(f"accuracy lies between 0 and 1, for example 1e-5; got {accuracy!r}")
+        self._limits = Limits(
+            stiffness=_number("limit_stiffness", limit_stiffness, "N m / rad"),
+            damping=_number("limit_damping", limit_damping, "N m s / rad"),
+            transition=_number("limit_transition", limit_transition, "rad"),
+        )
+        if self._limits.stiffness <= 0 or self._limits.damping < 0 or self._limits.transition <= 0:
+            raise AnimatError("limit_stiffness and limit_transition must be positive, limit_damping not negative")
+        self._tendon, self._integrator = tendon, integrator
+        self._osim = import_opensim()
+        self._built: Built | None = None
+
+    def load(self, model: BodyModel) -> BodyInfo:
+        """Build the model at its reference pose, time 0."""
+        self.close()
+        check_model(model)
+        with quiet(), self._explained(f"OpenSim cannot build {model.name!r}"):
+            built = self._built = build(model, self._tendon, self._limits)
+            built.model.equilibrateMuscles(built.state)
+        self._model = model
+        self._controls = Controls(built, model)
+        self._now = self._controls.rest.copy()
+        self._state = self._osim.State(built.state)
+        self._time = 0
+        self._set_controls(self._now)
+        with quiet(), self._explained(f"OpenSim cannot start {model.name!r}"):
+            built.model.realizeDynamics(self._state)
+            scene = make_scene(built, model, self._state)
+        self._initial = self.save()
+        return BodyInfo(
+            engine="opensim",
+            version=self._osim.GetVersion().split("-")[0],
+            timestep=1,
+            controls=self._controls.ports,
+            sensors=sensor_ports(built, model),
+            muscles=tuple(muscle.getName() for muscle in built.muscles),
+            joints=tuple(coordinate.getName() for coordinate in built.coordinates),
+            links=("world", *(body.getName() for body in built.bodies[1:]), *(item.name for item in model.objects)),
+            scene=scene,
+        )
+
+    def read(self) -> BodyReply:
+        """Return the present state without advancing."""
+        built, state = self._loaded(), self._state
+        with self._explained("OpenSim cannot compute the present state"):
+            built.model.realizeDynamics(state)
+            return BodyReply(time=self._time, sensors=self._sense(), poses=self._poses(), paths=self._paths())
+
+    def advance(self, controls: Array, until: int) -> BodyReply:
+        """Hold `controls` (flat, in order of `BodyInfo.controls`) and simulate to tick `until`."""
+        built = self._loaded()
+        controls = np.array(controls, dtype=float)
+        self._controls.check(controls)
+        if until <= self._time:
+            raise AnimatError(f"cannot advance from {format_time(self._time)} to {format_time(until)}: time only grows")
+        self._set_controls(controls)
+        held = self._controls.held(controls)
+        with quiet(), self._explained(f"OpenSim's physics failed between {format_time(self._time)} and {format_time(until)}"):
+            if self._model.activation_dynamics:
+                for muscle, value in held:
+                    muscle.setActivation(self._state, value)
+            magnetic = self._controls.magnets_on(controls)
+            while self._time < until:
+                end = min(until, self._time + _MAGNET_STEP) if magnetic else until
+                self._controls.attract(controls, self._state)
+                self._integrate(end)
+            built.model.realizeDynamics(self._state)
+        reply = BodyReply(time=self._time, sensors=self._sense(), poses=self._poses(), paths=self._paths())
+        if not np.isfinite(reply.sensors).all():
+            raise AnimatError(f"OpenSim's physics diverged before {format_time(until)}: a sensor is not a number")
+        return reply
+
+    def reset(self) -> None:
+        """Return to the state after `load`."""
+        self.restore(self._initial)
+
+    def save(self) -> bytes:
+        """Return the whole state; `restore` continues bitwise as if never interrupted."""
+        self._loaded()
+        values = self._state.getY()
+        return msgspec.msgpack.encode(
+            _State(self._model.name, self._time, values.to_numpy().tobytes(), self._now.tobytes())
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Take a state from `save` of the same model."""
+        built = self._loaded()
+        try:
+            found = msgspec.msgpack.decode(state, type=_State)
+        except msgspec.DecodeError as error:
+            raise AnimatError(f"this is not a saved state of a body: {error}") from None
+        values, controls = np.frombuffer(found.values), np.frombuffer(found.controls)
+        if found.model != self._model.name or len(values) != self._state.getNY() or controls.shape != self._now.shape:
+            raise AnimatError(f"this state was saved from {found.model!r}, not from this {self._model.name!r}")
+        with quiet(), self._explained("OpenSim cannot take this state"):
+            self._state = self._osim.State(built.model.getWorkingState())
+            self._state.setTime(found.time / 1e9)
+            self._state.setY(self._osim.Vector.createFromMat(values))
+            self._time = found.time
+            self._set_controls(controls.copy())
+
+    def close(self) -> None:
+        """Free everything; may be called twice."""
+        self._built = None
+
+    def _loaded(self) -> Built:
+        if self._built is None:
+            raise AnimatError("this body engine has no model; call load first")
+        return self._built
+
+    def _integrate(self, until: int) -> None:
+        osim, built = self._osim, self._loaded()
+        self._state.setTime(self._time / 1e9)
+        manager = osim.Manager(built.model)
+        manager.setWriteToStorage(False)
+        manager.setPerformAnalyses(False)
+        manager.setIntegratorMethod(getattr(osim.Manager, f"IntegratorMethod_{_INTEGRATORS[self._integrator]}"))
+        manager.setIntegratorAccuracy(self._accuracy)
+        manager.initialize(self._state)
+        # The result lives in the manager's memory: copy it before the manager goes.
+        self._state = osim.State(manager.integrate(until / 1e9))
+        self._time = until
+
+    def _set_controls(self, controls: Array) -> None:
+        self._now = controls
+        self._controls.apply(controls, self._state)
+
+    def _sense(self) -> Array:
+        built, state = self._loaded(), self._state
+        readers: tuple[Callable[[Any], float], ...] = (
+            lambda muscle: muscle.getLength(state),
+            lambda muscle: muscle.getLengtheningSpeed(state),
+            lambda muscle: muscle.getActuation(state),
+            lambda muscle: muscle.getActivation(state),
+        )
+        values = [read(muscle) for read in readers for muscle in built.muscles]
+        values += [coordinate.getValue(state) for coordinate in built.coordinates]
+        values += [coordinate.getSpeedValue(state) for coordinate in built.coordinates]
+        poses = self._poses()[1:]
+        return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel()])
+
+    def _poses(self) -> Array:
+        built, state = self._loaded(), self._state
+        poses = np.empty((len(built.bodies) + len(self._model.objects), 7))
+        for place, body in enumerate(built.bodies):
+            transform = body.getTransformInGround(state)
+            origin, turn = transform.p(), transform.R().convertRotationToQuaternion()
+            poses[place] = [*(origin.get(i) for i in range(3)), *(turn.get(i) for i in range(4))]
+        poses[len(built.bodies) :] = self._controls.object_poses(self._now)
+        return poses
+
+    def _paths(self) -> Array:
+        built, state = self._loaded(), self._state
+        points = []
+        for muscle in built.muscles:
+            path = muscle.getGeometryPath().getPathPointSet()
+            for number in range(path.getSize()):
+                point = path.get(number).getLocationInGround(state)
+                points.append([point.get(i) for i in range(3)])
+        return np.array(points, dtype=float).reshape(-1, 3)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Turn OpenSim's errors into the project's."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise AnimatError(f"{what}: {' '.join(str(error).split())[:500]}") from None
+
+
+def _number(name: str, value: float | str, unit: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    if not isinstance(value, str):
+        raise AnimatError(f"{name} must be a number{f' of {unit}' if unit else ''}, got {value!r}")
+    try:
+        return quantity(value, unit)
+    except AnimatError as error:
+        raise AnimatError(f"{name}: {error}") from None
