@@ -46,8 +46,8 @@ make_venv() {
     [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return
     python=$(find_python)
     say "making the virtual environment $venv with $("$python" --version)"
-    if "$python" -c 'import ensurepip' >/dev/null 2>&1; then
-        "$python" -m venv --clear "$venv" && return
+    if "$python" -c 'from ensurepip import version' >/dev/null 2>&1; then
+        "$python" -m venv --clear "$venv" >/dev/null 2>&1 && return
     fi
     say "this Python has no ensurepip; looking for another pip"
     "$python" -m venv --clear --without-pip "$venv" || no_venv
@@ -61,7 +61,7 @@ make_venv() {
         say "installing the Debian package python3-venv"
         apt-get install -y python3-venv >/dev/null 2>&1 ||
             { apt-get update >/dev/null && apt-get install -y python3-venv >/dev/null; } || no_venv
-        "$python" -m venv --clear "$venv" && return
+        "$python" -m venv --clear "$venv" >/dev/null 2>&1 && return
     fi
     no_venv
 }
