@@ -37,7 +37,7 @@ class RigidTendonMuscles:
         self._fall = column("deactivation_time")
 
     def force(self, activation: Array, length: Array, speed: Array) -> Array:
-        """Return the tendons' pull in N; never negative.
+        """Return the tendons' pull in N; never negative, and zero below the fibre's shortest active length.
 
         Parameters
         ----------
@@ -54,17 +54,16 @@ class RigidTendonMuscles:
         active = activation * active_force_length()(normal_length) * force_velocity()(normal_speed)
         passive = passive_force_length()(normal_length) + self._damping * normal_speed
         force: Array = np.maximum(self._max_force * (active + passive) * cosine, 0.0)
-        return force
+        return np.where(normal_length > active_force_length().x[0], force, 0.0)
 
     def activate(self, activation: Array, excitation: Array, seconds: float) -> Array:
         """Return the activation after `seconds` of `excitation`.
 
-        da/dt = (u - a) / tau, tau = rise (0.5 + 1.5 a) where u > a, else fall / (0.5 + 1.5 a), with a counted from the
-        lowest activation (Thelen 2003, doi:10.1115/1.1531112); tau is held for the interval, then solved exactly.
+        da/dt = (u - a) / tau, tau = rise (0.5 + 1.5 a) where u > a, else fall / (0.5 + 1.5 a) (Thelen 2003,
+        doi:10.1115/1.1531112); tau is held for the interval, which is then solved exactly.
         """
         target = np.clip(excitation, self.lowest, 1.0)
-        above = (activation - self.lowest) / (1.0 - self.lowest)
-        factor = 0.5 + 1.5 * above
+        factor = 0.5 + 1.5 * activation
         tau = np.where(target > activation, self._rise * factor, self._fall / factor)
         result: Array = target + (activation - target) * np.exp(-seconds / tau)
         return result

@@ -84,8 +84,6 @@ class MujocoEngine:
             for eye in model.eyes
         }
         self._time = 0
-        if compiled.nkey:
-            mujoco.mj_resetDataKeyframe(compiled, self._data, 0)
         mujoco.mj_forward(compiled, self._data)
         self._contract()
         self._images = {name: seer.see(self._data) for name, seer in self._seers.items()}
@@ -207,12 +205,12 @@ class MujocoEngine:
         muscles, motors = self._muscles, self._controls.motors
         target = np.clip(np.where(held, clamped, excitation), muscles.lowest, 1.0)
         applied = data.qfrc_applied.copy()
+        if not dynamics:
+            self._activation = target
         for _ in range(steps):
             if len(motors):
                 if dynamics:
                     self._activation = np.where(held, target, muscles.activate(self._activation, target, seconds))
-                elif self._activation is not target:
-                    self._activation = target
                 self._contract()
                 data.ctrl[motors] = -self._force
             if magnets:

@@ -12,7 +12,7 @@ from animat.body.model import BodyModel
 from animat.body.mujoco.ports import Controls
 from animat.body.protocol import Scene, Shape
 
-__all__ = ["Paths", "make_scene"]
+__all__ = ["Paths", "colours_of", "make_scene"]
 
 _KINDS = {
     mujoco.mjtGeom.mjGEOM_PLANE: ("plane", 2),
@@ -64,10 +64,10 @@ class Paths:
 
 def make_scene(compiled: Any, model: BodyModel, paths: Paths) -> Scene:
     """Return the drawable shapes of every visible geometry."""
-    shapes = []
+    shapes, colours = [], colours_of(compiled)
     for geom in range(compiled.ngeom):
         kind = _KINDS.get(mujoco.mjtGeom(int(compiled.geom_type[geom])))
-        colour = colour_of(compiled, geom)
+        colour = colours[geom]
         if kind is None or compiled.geom_group[geom] >= _FIRST_HIDDEN_GROUP or colour[3] == 0:
             continue
         name, sizes = kind
@@ -91,11 +91,13 @@ def make_scene(compiled: Any, model: BodyModel, paths: Paths) -> Scene:
     return Scene(shapes=tuple(shapes), muscle_points=paths.counts, focus=focus)
 
 
-def colour_of(compiled: Any, geom: int) -> NDArray[np.float32]:
-    """Return (r, g, b, a) of a geometry: its material's where it has one."""
-    material = int(compiled.geom_matid[geom])
-    colour: NDArray[np.float32] = compiled.mat_rgba[material] if material >= 0 else compiled.geom_rgba[geom]
-    return colour
+def colours_of(compiled: Any) -> NDArray[np.float32]:
+    """Return (r, g, b, a) of every geometry: its material's where it has one."""
+    colours: NDArray[np.float32] = compiled.geom_rgba.copy()
+    covered = compiled.geom_matid >= 0
+    if covered.any():
+        colours[covered] = compiled.mat_rgba[compiled.geom_matid[covered]]
+    return colours
 
 
 def _mesh(compiled: Any, mesh: int) -> tuple[bytes, bytes]:

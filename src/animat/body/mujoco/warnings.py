@@ -41,7 +41,7 @@ class Warnings:
 
     def check(self, data: Any, since: int, until: int) -> None:
         """Raise if the physics warned between the ticks `since` and `until`."""
-        counted = np.array([item.number for item in data.warning])
+        counted = np.array(data.warning.number)
         new = counted > self._counted
         self._counted = counted
         if not new.any():
