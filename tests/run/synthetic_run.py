@@ -119,7 +119,7 @@ def make_run(folder, steps=75, body=True, brain=True, error="", finish=True):
     if body:
         columns += [Column(f"activation/{m}") for m in MUSCLES] + [Column(f"force/{m}", "N") for m in MUSCLES]
         columns += [Column(f"length/{m}", "m") for m in MUSCLES] + [Column(f"angle/{j}", "rad") for j in JOINTS]
-        columns += [Column("position/joystick", "m", (3,)), Column("wrench/joystick", "N", (6,))]
+        columns += [Column("position/joystick", "m", (3,)), Column("wrench/joystick", "N, N m", (6,))]
         write_scene(folder, body_info())
         poses, paths = arm(0.3, -0.9, 0.0)
         table = writer.table("body", [Column("poses", "m", poses.shape), Column("paths", "m", paths.shape)])

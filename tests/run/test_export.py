@@ -35,7 +35,7 @@ def test_nwb_is_clean_and_holds_everything(run, tmp_path):
         assert np.array_equal(force.data[:], run.signal("force/Humerus3")[1])
         series = file.processing["behavior"]["Position"]["position joystick"]
         assert np.array_equal(series.data[:], run.signal("poses", "body")[1][:, 5, :3])
-        assert set(file.processing["rates"].data_interfaces) == set(run.populations)
+        assert set(file.processing["misc"].data_interfaces) == set(run.populations)
 
 
 def test_neo_block(run, tmp_path):

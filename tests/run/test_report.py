@@ -9,6 +9,8 @@ import pytest
 from synthetic_run import MUSCLES, POPULATIONS, make_run
 
 from animat.brain.protocol import PopulationInfo
+from animat.run.files import write_json
+from animat.run.reader import open_run
 from animat.run.report import write_report
 from animat.run.report_data import event_text
 from animat.run.writer import RunWriter
@@ -53,7 +55,14 @@ def test_figures_hold_the_recorded_numbers(page):
     assert data["duration"] == pytest.approx(0.8)
     assert [one["name"] for one in data["raster"]["populations"]] == [name for name, *_ in POPULATIONS]
     titles = {chart["title"]: chart for part in ("muscles", "joints", "others") for chart in data["signals"][part]}
-    assert {"Muscle activation", "Muscle force", "Muscle length", "Joint angles", "Rate", "Voltage"} <= set(titles)
+    assert {
+        "Muscle activation",
+        "Muscle force",
+        "Muscle length",
+        "Joint angles",
+        "watch: voltage",
+        "cortex_to_forelimb: rate",
+    } <= set(titles)
     assert [line["name"] for line in titles["Muscle force"]["lines"]] == list(MUSCLES)
     poses = np.frombuffer(base64.b64decode(data["bodies"][0]["poses"]), "<f4")
     assert poses.size == 40 * 6 * 7
@@ -80,6 +89,17 @@ def test_failed_run_says_why(tmp_path):
         make_run(tmp_path / "run", steps=10, error="worker <killed> by signal 9", finish=False)
     ).read_text()
     assert "The run failed" in page and "worker &lt;killed&gt; by signal 9" in page and "Spikes" in headings(page)
+
+
+def test_comparison_shows_both_runs(tmp_path):
+    folder = make_run(tmp_path / "run", steps=10)
+    make_run(folder / "comparison", steps=10)
+    numbers = {"mean": 0.001, "final": 0.002, "largest": 0.003, "after_ms": 100.0}
+    entry = {"label": "pushed or not", "settings": ["stimulus=none"], "signal": "position/joystick[1]", **numbers}
+    write_json(folder / "summary.json", {**open_run(folder).summary, "comparison": entry})
+    page = write_report(folder).read_text()
+    assert "Pushed or not" in headings(page) and "0.002 m at the end" in page
+    assert [line["name"] for line in payload(page)["comparison"]["lines"]] == ["this run", "stimulus=none"]
 
 
 def test_run_that_never_began(tmp_path):

@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -152,6 +154,21 @@ def test_append_is_cheap(tmp_path):
     spent = (time.perf_counter() - began) / steps
     writer.close()
     assert spent < 300e-6, f"{spent * 1e6:.0f} us a step"
+
+
+def test_recording_does_not_import_pandas(tmp_path):
+    """Importing it takes half a second, which would stand in some step of every run."""
+    code = f"""
+import sys
+from pathlib import Path
+from animat.run.format import Column
+from animat.run.writer import RunWriter
+table = RunWriter(Path({str(tmp_path / "r")!r})).table("x", [Column("a"), Column("b", "", (3,))])
+table.append(1, [0.0] * 4)
+table.close()
+sys.exit("pandas" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_files_are_private_and_whole(tmp_path):

@@ -16,9 +16,9 @@ from animat.errors import AnimatError
 
 __all__ = ["Appender", "free_reserve", "plain", "take_reserve", "write_error", "write_json", "write_text"]
 
-#: Kept free inside the folder so that a full disk can still be reported in events and summary.
+#: Kept free inside the folder so that rows not written yet, events and summary still fit on a full disk.
 _RESERVE = ".reserve"
-_RESERVE_BYTES = 64 * 1024
+_RESERVE_BYTES = 256 * 1024
 
 
 def take_reserve(folder: Path) -> None:

@@ -122,6 +122,10 @@ def _sections(run: Run, data: dict[str, Any]) -> list[str]:
     found = []
     if data["bodies"]:
         found.append(template("body.html"))
+    if data["comparison"]:
+        label, text = (html.escape(data["comparison"][part]) for part in ("label", "text"))
+        heading = label[:1].upper() + label[1:]
+        found.append(f"<h2>{heading}</h2><p class='note'>{text}</p><div class='columns' id='comparison'></div>")
     if data["raster"]:
         raster = data["raster"]
         part = "All" if raster["shown"] == raster["total"] else f"{raster['shown']:,} of"

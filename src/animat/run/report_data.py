@@ -54,6 +54,7 @@ def report_data(run: Run) -> dict[str, Any]:
         "rates": _rates(run),
         "signals": _signals(run),
         "bodies": _bodies(run),
+        "comparison": _comparison(run),
         "profile": _profile(run),
         "events": _events(run),
     }
@@ -122,16 +123,20 @@ def _rates(run: Run) -> list[dict[str, Any]]:
 
 def _place(name: str) -> tuple[str, str, str]:
     """Return where a signal stands in the report: section, chart title, and its name within the chart."""
-    *bodies, quantity, part = name.rsplit("/", 2) if "/" in name else ["", name]
-    prefix = f"{bodies[0]}: " if bodies and bodies[0] else ""
     if "/" not in name:
-        _function, _, rest = name.partition(".")
-        *_, last = rest.rpartition(".")
-        return "others", (last or "variable").capitalize() if rest else "Shared variables", name
-    if quantity in _QUANTITIES and "command" not in prefix:
-        section, title = _QUANTITIES[quantity]
-        return section, prefix + title, part
-    return "others", prefix + quantity.capitalize(), part
+        function, _, port = name.partition(".")
+        parameter, _, value = port.rpartition(".")
+        return (
+            "others",
+            f"{function}: {value or 'variables'}" if port else "Shared variables",
+            parameter or port or name,
+        )
+    *before, quantity, part = name.split("/")
+    prefix = "".join(f"{one}: " for one in before if one != "command")
+    if "command" in before:
+        return "others", f"{prefix}{quantity} (commanded)".capitalize(), part
+    section, title = _QUANTITIES.get(quantity, ("others", quantity.capitalize()))
+    return section, prefix + title, part
 
 
 def _signals(run: Run) -> dict[str, Any]:
@@ -163,6 +168,29 @@ def _signals(run: Run) -> dict[str, Any]:
             {"title": title, "unit": unit, "note": note, "lines": [{"name": n, "values": _pack(v)} for n, v in lines]}
         )
     return sections
+
+
+def _comparison(run: Run) -> dict[str, Any] | None:
+    """Return the signal that this run and the one in `comparison/` were compared by, or None."""
+    found = run.summary.get("comparison")
+    if not isinstance(found, dict) or "mean" not in found:
+        return None
+    name, _, axis = str(found["signal"]).removesuffix("]").partition("[")
+    lines = []
+    for label, one in (("this run", run), (", ".join(found.get("settings", [])), Run(run.folder / "comparison"))):
+        columns = one.columns()
+        if name not in columns:
+            return None
+        times, values = one.signal(name)
+        values = values.reshape(len(times), -1)[:, int(axis or 0)]
+        part = _stride(len(times), _ROWS)
+        lines.append({"name": label, "times": _pack(times[part]), "values": _pack(values[part])})
+    unit = columns[name].unit
+    text = (
+        f"From {found['after_ms']:g} ms on the difference is {found['mean']:.3g} {unit} on average, "
+        f"{found['final']:.3g} {unit} at the end, {found['largest']:.3g} {unit} at most."
+    )
+    return {"label": str(found["label"]), "title": str(found["signal"]), "unit": unit, "lines": lines, "text": text}
 
 
 def _elements(column: Column) -> Iterable[str]:

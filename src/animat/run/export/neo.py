@@ -78,5 +78,5 @@ def _add(segment: Segment, name: str, times: NDArray[np.float64], values: NDArra
 def _quantity(unit: str) -> Any:
     try:
         return quantities.Quantity(1.0, unit.replace(" ", "*").replace("^", "**") or "dimensionless").units
-    except (LookupError, ValueError):
+    except (LookupError, ValueError, SyntaxError):
         return quantities.dimensionless

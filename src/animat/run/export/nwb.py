@@ -141,7 +141,7 @@ def _add_rates(file: NWBFile, run: Run) -> None:
     history = {name: pair for name, pair in run.rate_history().items() if len(pair[0])}
     if not history:
         return
-    module = file.create_processing_module("rates", "Mean firing rate of every population in every step.")
+    module = file.create_processing_module("misc", "Mean firing rate of every population in every step.")
     names = _Names()
     for name, (times, rates) in history.items():
         module.add(_series(names(name), times, rates, "Hz", f"mean rate of population {name}"))

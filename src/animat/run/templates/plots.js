@@ -72,7 +72,7 @@ class Plot {
 
   valueAxis(pen, unitText) {
     pen.textAlign = "right"; pen.textBaseline = "middle"; pen.fillStyle = css("--quiet"); pen.strokeStyle = css("--grid");
-    for (const at of niceTicks(this.low, this.high, (this.height - this.top - this.bottom) / 42)) {
+    for (const at of niceTicks(this.low, this.high, (this.height - this.top - this.bottom) / 32)) {
       pen.beginPath(); pen.moveTo(this.left, this.y(at)); pen.lineTo(this.width - this.right, this.y(at)); pen.stroke();
       pen.fillText(short(at), this.left - 7, this.y(at));
     }

@@ -52,6 +52,7 @@ if (byId("raster")) {
 if (byId("rates")) new Rates(byId("rates"), data.rates.map((rate) => ({ ...rate, times: floats(rate.times), values: floats(rate.values) })));
 for (const part of ["muscles", "joints", "others"])
   if (byId(part)) lineCharts(byId(part), data.signals[part], floats(data.signals.times));
+if (byId("comparison")) lineCharts(byId("comparison"), [data.comparison], floats(data.comparison.lines[0].times));
 if (byId("events")) new Timeline(byId("events"), data.events);
 if (byId("stack")) {
   const profile = data.profile, layers = profile.layers.map((layer) => ({ ...layer, values: floats(layer.values) }));
