@@ -173,7 +173,7 @@ class OpenSimEngine:
 
     def restore(self, state: bytes) -> None:
         """Take a state from `save` of the same model."""
-        built = self._loaded()
+        self._loaded()
         try:
             found = msgspec.msgpack.decode(state, type=_State)
         except msgspec.DecodeError as error:
@@ -182,10 +182,7 @@ class OpenSimEngine:
         if found.model != self._model.name or len(values) != self._state.getNY() or controls.shape != self._now.shape:
             raise AnimatError(f"this state was saved from {found.model!r}, not from this {self._model.name!r}")
         with quiet(), self._explained("OpenSim cannot take this state"):
-            self._state = self._osim.State(built.model.getWorkingState())
-            self._state.setTime(found.time / 1e9)
-            self._state.setY(self._osim.Vector.createFromMat(values))
-            self._time = found.time
+            self._place(values.copy(), found.time)
             self._set_controls(controls.copy())
 
     def close(self) -> None:
@@ -199,16 +196,20 @@ class OpenSimEngine:
 
     def _integrate(self, until: int) -> None:
         osim, built = self._osim, self._loaded()
-        self._state.setTime(self._time / 1e9)
         manager = osim.Manager(built.model)
         manager.setWriteToStorage(False)
         manager.setPerformAnalyses(False)
         manager.setIntegratorMethod(getattr(osim.Manager, f"IntegratorMethod_{_INTEGRATORS[self._integrator]}"))
         manager.setIntegratorAccuracy(self._accuracy)
         manager.initialize(self._state)
-        # The result lives in the manager's memory: copy it before the manager goes.
-        self._state = osim.State(manager.integrate(until / 1e9))
-        self._time = until
+        result = manager.integrate(until / 1e9)
+        # A copied State would keep stale poses in its cache; setting the values of the one that stays makes them new.
+        self._place(result.getY().to_numpy().copy(), until)
+
+    def _place(self, values: Array, time: int) -> None:
+        self._state.setTime(time / 1e9)
+        self._state.setY(self._osim.Vector.createFromMat(values))
+        self._time = time
 
     def _set_controls(self, controls: Array) -> None:
         self._now = controls
