@@ -13,7 +13,7 @@ populations:
   A: {model: iaf_psc_alpha, size: 20, drive: {rate: 8 kHz, weight: 40 pA, delay: 1.5 ms}}
   B: {model: iaf_psc_alpha, size: 10}
 projections:
-  - {from: A, to: B, rule: {fixed_indegree: 10}, weight: 60 pA, delay: 1.5 ms}
+  - {from: A, to: B, rule: {fixed_indegree: {indegree: 10}}, weight: 60 pA, delay: 1.5 ms}
 """
 
 SCRIPT = """\

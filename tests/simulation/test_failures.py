@@ -101,7 +101,7 @@ def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path)
     extra = "events: [{at: 60 ms, set: {neurons: A, C_m: -1 pF}}]"
     runner = execute(read_experiment(pendulum(extra=extra)), tmp_path / "run", report=False)
     assert runner.state is State.FAILED
-    assert "C_m" in runner.error and "apacitance" in runner.error
+    assert "Capacitance must be > 0" in runner.error
     assert animat.open_run(tmp_path / "run").signals.num_rows == 3
 
 
@@ -131,7 +131,7 @@ def test_a_body_that_diverges_fails_the_run(pendulum, tmp_path):
 def test_a_full_disk_fails_the_run_and_keeps_what_was_written(pendulum, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
         pytest.skip("cannot mount a file system here")
     try:
@@ -139,7 +139,7 @@ def test_a_full_disk_fails_the_run_and_keeps_what_was_written(pendulum, tmp_path
         assert runner.state is State.FAILED
         assert "space" in runner.error
         recorded = animat.open_run(disk / "run")
-        assert recorded.signals.num_rows > 10
+        assert recorded.signals.num_rows >= runner.steps > 10
         assert recorded.summary["state"] == "failed"
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -4,7 +4,8 @@ import json
 import os
 import stat
 import subprocess
-import threading
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -178,15 +179,14 @@ def test_a_slow_or_killed_client_changes_nothing(pendulum, tmp_path):
     assert run(folder, tmp_path / "alone").state is State.COMPLETED
     sleeper = (
         "import sys, time\nfrom animat.simulation.client import Client\n"
-        "s = Client(sys.argv[1]).stream(); next(s); print('in', flush=True); time.sleep(60)"
+        "s = Client(sys.argv[1]).stream(); print('in', flush=True); next(s); time.sleep(60)"
     )
     with animat.load(folder, out=tmp_path / "watched") as sim:
-        slow = subprocess.Popen(["python", "-c", sleeper, str(tmp_path / "watched")], stdout=subprocess.PIPE)
-        killed = subprocess.Popen(["python", "-c", sleeper, str(tmp_path / "watched")], stdout=subprocess.PIPE)
-        thread = threading.Timer(0.5, sim.step)
-        thread.start()
+        slow = subprocess.Popen([sys.executable, "-c", sleeper, str(tmp_path / "watched")], stdout=subprocess.PIPE)
+        killed = subprocess.Popen([sys.executable, "-c", sleeper, str(tmp_path / "watched")], stdout=subprocess.PIPE)
         assert slow.stdout.readline() == b"in\n" and killed.stdout.readline() == b"in\n"
-        thread.join()
+        time.sleep(0.5)
+        sim.run("1 s")
         killed.kill()
         sim.run()
         assert sim.status()["state"] == "completed"

@@ -12,7 +12,7 @@ from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import neuron_value
 from animat.simulation.control import Command
 from animat.simulation.edit import replace_source
-from animat.simulation.outside import set_value
+from animat.simulation.outside import set_value, split_target
 from animat.transfer.declare import parse_neurons
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def _get(runner: Runner, command: Command) -> None:
 
 
 def _value(runner: Runner, target: str, names: list[str]) -> Any:
-    kind, colon, name = target.partition(":")
-    if not colon or kind == "neurons":
-        brain, selection = parse_neurons(name if colon else target)
+    kind, name = split_target(target)
+    if kind == "neurons":
+        brain, selection = parse_neurons(name)
         link = runner.link(brain)
         return link.get(selection, names)
     if kind == "variable":
@@ -105,18 +105,18 @@ def _value(runner: Runner, target: str, names: list[str]) -> Any:
                 return values.tolist() if column.shape else float(values[0])
             first += column.size
         raise unknown_name("signal", name, [column.name for column in runner.signals.columns])
-    raise AnimatError(f"cannot get {target!r}; write neurons:, variable:, parameter: or signal: before the name")
+    raise AnimatError(f"{target!r} can only be set; its signals can be read: signal:command/...")
 
 
 def _set(runner: Runner, command: Command) -> None:
     """set(target, value): neurons:, parameter:, variable: or control: and a name; the run's events keep it."""
     target, value = str(command.arguments["target"]), command.arguments["value"]
-    if ":" not in target:
-        target = f"neurons:{target}"
-    if target.startswith("neurons:"):
-        value = {name: neuron_value(name, item) for name, item in dict(value).items()}
-    if target.startswith("control:") and target.removeprefix("control:").partition("/")[0] not in runner.bodies:
-        target = f"control:{next(iter(runner.bodies), '')}/{target.removeprefix('control:')}"
+    kind, name = split_target(target)
+    if kind == "neurons":
+        value = {key: neuron_value(key, item) for key, item in dict(value).items()}
+    if kind == "control" and name.partition("/")[0] not in runner.bodies:
+        name = f"{next(iter(runner.bodies), '')}/{name}"
+    target = f"{kind}:{name}"
     set_value(runner, target, value)
     runner.writer.event("set", runner.loop.time, target=target, value=value)
     command.reply(None)

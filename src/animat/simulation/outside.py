@@ -13,7 +13,7 @@ from animat.units import quantity
 if TYPE_CHECKING:
     from animat.simulation.runner import Runner
 
-__all__ = ["apply_event", "set_value"]
+__all__ = ["apply_event", "set_value", "split_target"]
 
 
 def apply_event(runner: Runner, event: Event) -> None:
@@ -35,12 +35,22 @@ def apply_event(runner: Runner, event: Event) -> None:
             runner.undo[event.at, event.target] = before
 
 
+#: What a target can begin with, before a colon; neurons are meant without.
+TARGETS = ("neurons", "parameter", "variable", "control", "signal")
+
+
+def split_target(text: str) -> tuple[str, str]:
+    """Return kind and name of a target such as "parameter:gain"; "A[0:3]" means neurons."""
+    kind, colon, name = text.partition(":")
+    return (kind, name) if colon and kind in TARGETS else ("neurons", text)
+
+
 def set_value(runner: Runner, target: str, value: Any) -> list[tuple[str, Any]]:
     """Set what `target` names (KIND:NAME) and return what would undo it.
 
     Kinds are neurons (value: parameters by name), parameter, variable and control.
     """
-    kind, _, name = target.partition(":")
+    kind, name = split_target(target)
     if kind == "neurons":
         brain, selection = parse_neurons(name)
         if brain is None:
@@ -65,7 +75,7 @@ def set_value(runner: Runner, target: str, value: Any) -> list[tuple[str, Any]]:
         old = side.controls[part].tolist()
         side.controls[part] = [quantity(item, port.unit) if isinstance(item, str) else item for item in _listed(value)]
         return [(target, old)]
-    raise AnimatError(f"cannot set {target!r}; write neurons:, parameter:, variable: or control: before the name")
+    raise AnimatError(f"{target!r} can only be read; set neurons:, parameter:, variable: or control:")
 
 
 def _listed(value: Any) -> list[Any]:
