@@ -73,6 +73,11 @@ def _shipped() -> list[str]:
     return sorted(path.parent.name for path in folder.glob("*/body.yaml")) if folder.is_dir() else []
 
 
+def _word(choice: object) -> str:
+    """Return an option's choice as the word that stands in the file."""
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)
+
+
 class _Reader:
     """Turns one file into a model; remembers at which line each entry stands."""
 
@@ -104,8 +109,8 @@ class _Reader:
         for name, choices in options.items():
             if not isinstance(choices, list) or not choices:
                 raise self._error(f"options: {name} needs a list of choices, the default first", ("options", name))
-            words = [str(choice) for choice in choices]
-            word = str(entries.get(name, words[0]))
+            words = [_word(choice) for choice in choices]
+            word = _word(entries.get(name, words[0]))
             if word not in words:
                 raise unknown_name(f"choice of the body's {name}", word, words)
             self.chosen[name] = word
@@ -128,7 +133,7 @@ class _Reader:
         for name in when:
             if name not in self.chosen:
                 raise unknown_name("option in `when`", str(name), self.chosen, file=self.path)
-        return all(str(choice) == self.chosen[name] for name, choice in when.items())
+        return all(_word(choice) == self.chosen[name] for name, choice in when.items())
 
     def _source(self, name: Any) -> SourceFile:
         path = self.path.parent / str(name)
