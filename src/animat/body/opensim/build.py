@@ -18,9 +18,6 @@ from animat.errors import AnimatError
 
 __all__ = ["Built", "Limits", "build"]
 
-#: Distance (m) between a magnet's home and its spring's end, so that the spring always has a direction.
-_APART = 1e-9
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -51,7 +48,8 @@ class Built:
     commands: list[Any] = field(default_factory=list)
     #: By link: the force, and its six constant functions.
     wrenches: dict[str, tuple[Any, list[Any]]] = field(default_factory=dict)
-    magnets: list[Any] = field(default_factory=list)
+    #: Each magnet's force and its three constant functions.
+    magnets: list[tuple[Any, list[Any]]] = field(default_factory=list)
     #: The state at the reference pose.
     state: Any = None
 
@@ -71,9 +69,9 @@ def build(model: BodyModel, tendon: str, limits: Limits) -> Built:
             muscle.set_ignore_tendon_compliance(True)
     controller = _controls(built)
     wrenches = _wrenches(built)
-    _magnets(built, model)
+    magnets = _magnets(built, model)
     built.state = built.model.initSystem()
-    _take_constants(built, controller, wrenches)
+    _take_constants(built, controller, wrenches, magnets)
     return built
 
 
@@ -274,38 +272,35 @@ def _controls(built: Built) -> Any:
 
 
 def _wrenches(built: Built) -> dict[str, Any]:
-    osim = import_opensim()
     forces = {}
     for body in built.bodies[1:]:
-        force = osim.PrescribedForce(f"{body.getName()}_wrench", body)
-        force.setForceIsInGlobalFrame(True)
-        force.setPointIsInGlobalFrame(False)
         centre = body.getMassCenter()
-        force.setPointFunctions(*(osim.Constant(centre.get(i)) for i in range(3)))
-        force.setForceFunctions(*(osim.Constant(0.0) for _ in range(3)))
-        force.setTorqueFunctions(*(osim.Constant(0.0) for _ in range(3)))
-        force.set_appliesForce(False)
-        built.model.addForce(force)
-        forces[body.getName()] = force
+        forces[body.getName()] = _force(built, f"{body.getName()}_wrench", body, [centre.get(i) for i in range(3)])
     return forces
 
 
-def _magnets(built: Built, model: BodyModel) -> None:
-    """Add a spring per magnet, whose stiffness follows the magnet's law while it is on."""
-    osim = import_opensim()
+def _magnets(built: Built, model: BodyModel) -> list[Any]:
     by_name = {body.getName(): body for body in built.bodies}
-    for magnet in model.magnets:
-        home = (magnet.home[0], magnet.home[1], magnet.home[2] + _APART)
-        spring = osim.PointToPointSpring(
-            built.model.getGround(), osim.Vec3(*home), by_name[magnet.link], osim.Vec3(*magnet.point), 0.0, 0.0
-        )
-        spring.setName(f"{magnet.name}_magnet")
-        spring.set_appliesForce(False)
-        built.model.addForce(spring)
-        built.magnets.append(spring)
+    return [
+        _force(built, f"{magnet.name}_magnet", by_name[magnet.link], magnet.point) for magnet in model.magnets
+    ]
 
 
-def _take_constants(built: Built, controller: Any, wrenches: dict[str, Any]) -> None:
+def _force(built: Built, name: str, body: Any, point: Sequence[float]) -> Any:
+    """Add a force and torque of constant functions, in the world's axes, at a point of `body`; switched off."""
+    osim = import_opensim()
+    force = osim.PrescribedForce(name, body)
+    force.setForceIsInGlobalFrame(True)
+    force.setPointIsInGlobalFrame(False)
+    force.setPointFunctions(*(osim.Constant(value) for value in point))
+    force.setForceFunctions(*(osim.Constant(0.0) for _ in range(3)))
+    force.setTorqueFunctions(*(osim.Constant(0.0) for _ in range(3)))
+    force.set_appliesForce(False)
+    built.model.addForce(force)
+    return force
+
+
+def _take_constants(built: Built, controller: Any, wrenches: dict[str, Any], magnets: list[Any]) -> None:
     """Find the constant functions that count: OpenSim copied those it was given."""
     commands = _constants(controller.get_ControlFunctions())
     muscles, efforts = len(built.muscles), len(built.coordinates)
@@ -314,6 +309,7 @@ def _take_constants(built: Built, controller: Any, wrenches: dict[str, Any]) -> 
     built.commands = commands[muscles + efforts :]
     for link, force in wrenches.items():
         built.wrenches[link] = force, _constants(force.get_forceFunctions()) + _constants(force.get_torqueFunctions())
+    built.magnets = [(force, _constants(force.get_forceFunctions())) for force in magnets]
 
 
 def _constants(functions: Any) -> list[Any]:

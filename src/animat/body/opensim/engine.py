@@ -31,8 +31,8 @@ _INTEGRATORS = {
     "verlet": "Verlet",
     "semi_explicit_euler2": "SemiExplicitEuler2",
 }
-#: While a magnet is on, its spring's stiffness is set anew after so many ticks.
-_MAGNET_STEP = 1_000_000
+#: While a magnet is on, its force is set anew after so many ticks.
+_MAGNET_STEP = 500_000
 
 
 class _State(msgspec.Struct, frozen=True):

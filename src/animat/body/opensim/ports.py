@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from animat.body.layout import Layout
 from animat.body.model import BodyModel
 from animat.body.opensim.build import Built
+from animat.body.opensim.quiet import import_opensim
 from animat.body.pose import compose
 from animat.body.protocol import Port, Scene, Shape
 from animat.errors import AnimatError
@@ -87,20 +88,20 @@ class Controls:
         return bool(self._magnets) and bool(np.any(controls[self._magnets]))
 
     def attract(self, controls: Array, state: Any) -> None:
-        """Set every magnet's spring to the magnet's pull at its present distance."""
-        for spring, magnet, place in zip(self._built.magnets, self._model.magnets, self._magnets, strict=True):
-            force = float(controls[place])
-            spring.setAppliesForce(state, force != 0.0)
-            if force == 0.0:
+        """Set every magnet's force to its pull on the present position."""
+        for (force, constants), magnet, place in zip(self._built.magnets, self._model.magnets, self._magnets, strict=True):
+            held = float(controls[place])
+            force.setAppliesForce(state, held != 0.0)
+            if held == 0.0:
                 continue
             self._built.model.realizePosition(state)
-            body = self._built.model.getBodySet().get(magnet.link)
-            point = body.getTransformInGround(state)
-            origin = np.array([point.p().get(i) for i in range(3)])
-            turn = np.array([[point.R().get(row, column) for column in range(3)] for row in range(3)])
-            distance = float(np.linalg.norm(np.array(magnet.home) - origin - turn @ np.array(magnet.point)))
-            pull = force / (1 + distance / magnet.reach) ** 4
-            spring.setStiffness(pull / max(distance, 0.01 * magnet.reach))
+            link = self._built.model.getBodySet().get(magnet.link)
+            point = link.findStationLocationInGround(state, import_opensim().Vec3(*magnet.point))
+            way = np.array(magnet.home) - [point.get(i) for i in range(3)]
+            distance = float(np.linalg.norm(way))
+            pull = held / (1 + distance / magnet.reach) ** 4 / max(distance, 0.01 * magnet.reach)
+            for constant, part in zip(constants, pull * way, strict=True):
+                constant.setValue(float(part))
 
     def object_poses(self, controls: Array) -> Array:
         """Return the poses of the world objects (objects, 7), with rewards' drops where they are."""
