@@ -16,6 +16,9 @@ __all__ = ["Located", "dump_yaml", "load_yaml", "parse_yaml"]
 #: Where an entry stands: keys of maps and places in lists, from the top.
 KeyPath = tuple[str | int, ...]
 
+#: Line breaks that only double quotes keep.
+UNUSUAL_BREAKS = frozenset("\x85\u2028\u2029")
+
 #: More entries than this come from aliases of aliases, not from a description.
 MOST_ENTRIES = 1_000_000
 
@@ -52,8 +55,15 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def represent_text(self, data: str) -> yaml.Node:
+        style = '"' if set(data) & UNUSUAL_BREAKS else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style)
 
-_NUMBER = r"(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
+
+_NUMBER = r"(?:(?:0|[1-9][0-9_]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 for _kind, _pattern, _first in (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),

@@ -82,7 +82,7 @@ def _pair_sum(
         apart = _distances(pre.layout, post.layout, axis, None if extent is None else extent[axis])
         factor = np.ones_like(apart) if spread is None else np.exp(-power * apart**2 / (2 * spread**2))
         if rule.mask is not None:
-            factor[apart > (rule.mask.half_x_mm, rule.mask.half_y_mm)[axis] + 1e-12] = 0.0
+            factor[apart > (rule.mask.half_x_mm, rule.mask.half_y_mm)[axis]] = 0.0
         total *= float(factor.sum())
     return total
 

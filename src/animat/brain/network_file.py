@@ -108,6 +108,9 @@ class _Reader(typing.NamedTuple):
     def error(self, what: str, path: KeyPath) -> AnimatError:
         return self.source.error(what, self.place(path))
 
+    def named(self, path: KeyPath) -> str:
+        return _named(self.place(path))
+
 
 def _map(source: Located, value: Any, path: KeyPath) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
@@ -121,11 +124,11 @@ def _named(path: KeyPath) -> str:
 
 def _struct(reader: _Reader, kind: type[Any], content: Any, path: KeyPath) -> Any:
     if not isinstance(content, Mapping):
-        raise reader.error(f"{_named(path)} must be a map of entries", path)
+        raise reader.error(f"{reader.named(path)} must be a map of entries", path)
     fields = {_file_name(field.name): field for field in msgspec.structs.fields(kind)}
     for name in content:
         if name not in fields:
-            error = unknown_name(f"entry in {_named(path)}:", name, fields)
+            error = unknown_name(f"entry in {reader.named(path)}:", name, fields)
             raise reader.error(error.what, (*path, name))
     values = {}
     for name, field in fields.items():
@@ -133,7 +136,7 @@ def _struct(reader: _Reader, kind: type[Any], content: Any, path: KeyPath) -> An
             unit = _unit(field.name)
             values[field.name] = _value(reader, field.type, content[name], (*path, name), unit)
         elif field.required:
-            raise reader.error(f"{_named(path)} needs {name!r}", path)
+            raise reader.error(f"{reader.named(path)} needs {name!r}", path)
     return kind(**values)
 
 
@@ -173,17 +176,17 @@ def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | No
             return _number(reader, value, path, unit)
         if choice in (int, str, bool) and type(value) is choice:
             return value
-    raise reader.error(f"{_named(path)} must be {_described(choices, tagged)}, got {value!r}", path)
+    raise reader.error(f"{reader.named(path)} must be {_described(choices, tagged)}, got {value!r}", path)
 
 
 def _tagged(reader: _Reader, tagged: Mapping[str, Any], value: Any, path: KeyPath, unit: str | None) -> Any:
     if isinstance(value, str):
         return _struct(reader, tagged[value], {}, path)
     if len(value) != 1:
-        raise reader.error(f"{_named(path)} must have one entry, one of {', '.join(tagged)}", path)
+        raise reader.error(f"{reader.named(path)} must have one entry, one of {', '.join(tagged)}", path)
     ((name, content),) = value.items()
     if name not in tagged:
-        raise reader.error(unknown_name(f"entry in {_named(path)}:", name, tagged).what, (*path, name))
+        raise reader.error(unknown_name(f"entry in {reader.named(path)}:", name, tagged).what, (*path, name))
     kind = tagged[name]
     if issubclass(kind, typing.get_args(Distribution)):
         numbers = _struct_numbers(reader, kind, content, (*path, name), unit)
@@ -196,7 +199,7 @@ def _struct_numbers(
 ) -> dict[str, float]:
     names = kind.__struct_fields__
     if not isinstance(content, Mapping) or set(content) != set(names):
-        raise reader.error(f"{_named(path)} needs {' and '.join(names)}, for example {{{names[0]}: 1}}", path)
+        raise reader.error(f"{reader.named(path)} needs {' and '.join(names)}, for example {{{names[0]}: 1}}", path)
     return {name: _number(reader, content[name], (*path, name), unit) for name in names}
 
 
@@ -205,7 +208,7 @@ def _items(reader: _Reader, kind: Any, value: list[Any], path: KeyPath, unit: st
     if typing.get_origin(kind) is list or items[-1] is Ellipsis:
         items = (items[0],) * len(value)
     if len(items) != len(value):
-        raise reader.error(f"{_named(path)} needs {len(items)} values, got {len(value)}", path)
+        raise reader.error(f"{reader.named(path)} needs {len(items)} values, got {len(value)}", path)
     found = [
         _value(reader, item, inner, (*path, place), unit)
         for place, (item, inner) in enumerate(zip(items, value, strict=True))
@@ -219,7 +222,7 @@ def _number(reader: _Reader, value: Any, path: KeyPath, unit: str | None) -> flo
             return _model_number(value)
         return quantity(value, unit or "")
     except AnimatError as error:
-        raise reader.error(f"{_named(path)}: {error.what}", path) from None
+        raise reader.error(f"{reader.named(path)}: {error.what}", path) from None
 
 
 def _model_number(value: Any) -> float:

@@ -33,7 +33,7 @@ SHEET_THICKNESS = {"M1": 1.4}
 PERIOD = 1.2
 
 
-def build(regions: Sequence[str] = ("M1",), size: str = "1 mm") -> Network:
+def build(regions: Sequence[str] | str = ("M1",), size: str = "1 mm") -> Network:
     """Return the network of some regions as a square patch of side `size`.
 
     At 1 mm this is the published sheet: every population a regular lattice with both ends included, on a torus
@@ -49,9 +49,9 @@ def build(regions: Sequence[str] = ("M1",), size: str = "1 mm") -> Network:
     AnimatError
         If a region is unknown or the patch too small to hold a neuron of every population.
     """
-    names = [regions] if isinstance(regions, str) else list(regions)
+    names = list(map(str, regions)) if isinstance(regions, list | tuple) else [str(regions)]
     if not names or len(set(names)) != len(names):
-        raise AnimatError(f"regions must name each region once, got {names}; known: {', '.join(SHEET_THICKNESS)}")
+        raise AnimatError(f"regions must name each region once, got {regions!r}; known: {', '.join(SHEET_THICKNESS)}")
     for name in names:
         if name not in SHEET_THICKNESS:
             raise unknown_name("region", name, SHEET_THICKNESS)
