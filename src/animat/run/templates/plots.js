@@ -105,7 +105,7 @@ Plot.all = [];
 Plot.now = 0;
 Plot.duration = 1;
 Plot.seek = () => {};
-Plot.at = (time) => { Plot.now = time; for (const plot of Plot.all) if (plot.times) plot.mark(); };
+Plot.at = (time) => { Plot.now = time; for (const plot of Plot.all) if (plot.times || plot.way) plot.mark(); };
 
 function nearest(times, time) {
   let low = 0, high = times.length - 1;

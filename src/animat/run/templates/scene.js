@@ -28,7 +28,7 @@ function facesOf(shape, cell) {
   if (shape.kind === "cylinder") return cylinderFaces(shape.size[0], shape.size[1]);
   if (shape.kind === "ellipsoid") return ellipsoidFaces(shape.size);
   if (shape.kind === "plane") {
-    const [x, y] = [0, 1].map((axis) => (shape.size[axis] > 0 && shape.size[axis] < 40 * cell ? shape.size[axis] : 8 * cell));
+    const [x, y] = [0, 1].map((axis) => (shape.size[axis] > 0 && shape.size[axis] < 64 * cell ? shape.size[axis] : 13 * cell));
     return patch([-x, -y, 0], [2 * x, 0, 0], [0, 2 * y, 0], cell);
   }
   if (shape.kind === "mesh" && shape.vertices) {
@@ -74,7 +74,7 @@ function cylinderFaces(radius, half) {
 }
 
 function ellipsoidFaces(half) {
-  const around = 24, along = 14, faces = [];
+  const around = 36, along = 20, faces = [];
   const at = (i, j) => {
     const a = (2 * Math.PI * i) / around, b = (Math.PI * j) / along;
     return [half[0] * Math.cos(a) * Math.sin(b), half[1] * Math.sin(a) * Math.sin(b), half[2] * Math.cos(b)];
@@ -98,7 +98,7 @@ class SceneView {
       ...body,
       shapes: body.scene.shapes.map((shape) => {
         const whole = { size: [], position: [0, 0, 0], quaternion: [1, 0, 0, 0], colour: [0.7, 0.7, 0.7, 1], ...shape };
-        return { ...whole, faces: facesOf(whole, (body.scene.focus || [0, 0, 0, 1])[3] * 0.35) };
+        return { ...whole, faces: facesOf(whole, (body.scene.focus || [0, 0, 0, 1])[3] * 0.22) };
       }),
     }));
     const focuses = bodies.map((body) => body.scene.focus || [0, 0, 0, 1]);
