@@ -19,6 +19,9 @@ DEFAULT_TIMESTEP = 500_000
 #: What MuJoCo's camera (which looks along -z, x to the right) is turned by to look along +x with z up.
 _CAMERA_TURN = compose(quaternion((0.0, 0.0, -np.pi / 2)), quaternion((np.pi / 2, 0.0, 0.0)))
 
+#: Cameras leave out this group.
+_HIDDEN = 4
+
 _GEOMS = {
     "box": mujoco.mjtGeom.mjGEOM_BOX,
     "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
@@ -68,9 +71,11 @@ def build_spec(model: BodyModel) -> Any:
         for shape in item.shapes:
             _shape(body, shape, item.collides)
     for finder in model.rangefinders:
-        _body(spec, finder.link).add_site(name=f"range {finder.name}", pos=finder.position, quat=finder.quaternion)
+        _body(spec, finder.link).add_site(
+            group=_HIDDEN, name=f"range {finder.name}", pos=finder.position, quat=finder.quaternion
+        )
     for magnet in model.magnets:
-        _body(spec, magnet.link).add_site(name=f"magnet {magnet.name}", pos=magnet.point)
+        _body(spec, magnet.link).add_site(group=_HIDDEN, name=f"magnet {magnet.name}", pos=magnet.point)
     for eye in model.eyes:
         if eye.camera is None:
             height = 2 * np.arctan(np.tan(eye.view / 2) * eye.height / eye.width)
@@ -134,8 +139,8 @@ def _new(model: BodyModel) -> Any:
         tie = spec.add_equality(name=closure.name, type=mujoco.mjtEq.mjEQ_CONNECT)
         tie.objtype = mujoco.mjtObj.mjOBJ_SITE
         tie.name1, tie.name2 = f"{closure.name} first", f"{closure.name} second"
-        _body(spec, closure.first).add_site(name=tie.name1, pos=closure.first_point)
-        _body(spec, closure.second).add_site(name=tie.name2, pos=closure.second_point)
+        _body(spec, closure.first).add_site(group=_HIDDEN, name=tie.name1, pos=closure.first_point)
+        _body(spec, closure.second).add_site(group=_HIDDEN, name=tie.name2, pos=closure.second_point)
         tie.solref = (2 * step, 1.0)
         tie.solimp = (0.99, 0.9999, 1e-4, 0.5, 2.0)
     return spec
@@ -182,10 +187,10 @@ def _body(spec: Any, name: str) -> Any:
 
 def _muscles(spec: Any, model: BodyModel) -> None:
     for muscle in model.muscles:
-        tendon = spec.add_tendon(name=muscle_name(muscle.name))
+        tendon = spec.add_tendon(name=muscle_name(muscle.name), group=_HIDDEN)
         for number, point in enumerate(muscle.path):
             name = f"{tendon.name} {number}"
-            _body(spec, point.link).add_site(name=name, pos=point.position)
+            _body(spec, point.link).add_site(group=_HIDDEN, name=name, pos=point.position)
             tendon.wrap_site(name)
         motor = spec.add_actuator(name=tendon.name, target=tendon.name, trntype=mujoco.mjtTrn.mjTRN_TENDON)
         motor.set_to_motor()
@@ -215,7 +220,7 @@ def _drives(spec: Any, model: BodyModel) -> None:
     for drive in model.drives:
         if drive.kind == "wheels":
             continue
-        site = _body(spec, drive.link).add_site(name=f"drive {drive.name}")
+        site = _body(spec, drive.link).add_site(group=_HIDDEN, name=f"drive {drive.name}")
         for number, (axis, gain) in enumerate(((0, drive.gain), (1, drive.gain), (5, drive.turn_gain))):
             motor = spec.add_actuator(
                 name=f"drive {drive.name} {number}", target=site.name, trntype=mujoco.mjtTrn.mjTRN_SITE
