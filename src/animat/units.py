@@ -36,7 +36,7 @@ def quantity(value: str | float | int, unit: str) -> float:
     example = f"{value} {unit}".strip() if not isinstance(value, str) else f"1 {unit}".strip()
     try:
         found = _registry().Quantity(value)
-        if found.dimensionless and unit:
+        if found.unitless and unit:
             raise AnimatError(f"{value!r} has no unit; write it as text with one, for example '{example}'")
         number = float(found.to(unit or "dimensionless").magnitude)
     except AnimatError:
@@ -53,6 +53,8 @@ def quantity(value: str | float | int, unit: str) -> float:
 def ticks(value: str | int | float) -> int:
     """Return a time as whole ticks (1 ns); text such as "20 ms" or "0.5 s"; refuses fractions of a tick."""
     number = quantity(value, "ns")
+    if abs(number) > 2**62:
+        raise AnimatError(f"{value!r} is too long a time: at most 146 years")
     whole = round(number)
     if abs(number - whole) > 1e-6 * max(1.0, abs(number) * 1e-9):
         raise AnimatError(f"{value!r} is not a whole number of nanoseconds")
