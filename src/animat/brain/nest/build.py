@@ -1,15 +1,19 @@
-"""Build a network description in NEST: explicit extents and seeded start values."""
+"""Build a network description in NEST: populations, their drive, and their projections."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.brain.draw import draw_pairs, draw_values, generator
 from animat.brain.network import (
     AllToAll,
     Constant,
     Distribution,
     FixedIndegree,
-    Gaussian,
     LogNormal,
     Network,
     Normal,
@@ -17,12 +21,18 @@ from animat.brain.network import (
     PairwiseBernoulli,
     Population,
     Projection,
+    Rule,
     Uniform,
 )
 from animat.brain.protocol import Progress
-from animat.errors import AnimatError
+from animat.errors import AnimatError, unknown_name
 
 __all__ = ["build", "smallest_delay"]
+
+#: Synapses handed to NEST at a time.
+_AT_ONCE = 2_000_000
+
+_Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def smallest_delay(network: Network, resolution_ms: float) -> float:
@@ -32,49 +42,40 @@ def smallest_delay(network: Network, resolution_ms: float) -> float:
     return max(min(delays, default=resolution_ms), resolution_ms)
 
 
-def build(nest: Any, network: Network, progress: Progress) -> dict[str, Any]:
-    """Create populations with their drive, then projections; return the nodes by population name."""
+def build(nest: Any, network: Network, seed: int, progress: Progress) -> dict[str, Any]:
+    """Create populations with their drive, then projections; return the nodes by population name.
+
+    Bernoulli projections are drawn by `animat.brain.draw`, the others by NEST. All neurons come before the first
+    generator: generators between populations mislead NEST's search for a neuron and make connecting with several
+    threads some six times slower.
+    """
     nodes: dict[str, Any] = {}
     total = len(network.populations) + len(network.projections)
     for place, population in enumerate(network.populations):
         progress(f"population {population.name}", place / total)
-        nodes[population.name] = _create(nest, network, population)
+        nodes[population.name] = _create(nest, population)
+    for population in network.populations:
         _drive(nest, population, nodes[population.name])
-    for place, projection in enumerate(network.projections, len(network.populations)):
-        progress(f"projection {projection.name}", place / total)
+    for place, projection in enumerate(network.projections):
+        progress(f"projection {projection.name}", (len(network.populations) + place) / total)
         try:
-            _connect(nest, network, projection, nodes)
+            _connect(nest, network, place, nodes, seed)
         except nest.NESTError as error:
             raise AnimatError(f"projection {projection.name}: {error}") from None
     progress("connected", 1.0)
     return nodes
 
 
-def _create(nest: Any, network: Network, population: Population) -> Any:
+def _create(nest: Any, population: Population) -> Any:
     if population.model not in nest.node_models:
-        raise AnimatError(f"population {population.name}: NEST has no neuron model {population.model!r}")
+        raise unknown_name(f"neuron model of population {population.name} in NEST:", population.model, nest.node_models)
     try:
-        if population.layout is None:
-            made = nest.Create(population.model, population.size, params=dict(population.params))
-        else:
-            made = nest.Create(
-                population.model, positions=_positions(nest, network, population), params=dict(population.params)
-            )
+        made = nest.Create(population.model, population.size, params=dict(population.params))
         if population.initial:
             made.set({name: _draw(nest, value) for name, value in population.initial.items()})
     except nest.NESTError as error:
         raise AnimatError(f"population {population.name} ({population.model}): {error}") from None
     return made
-
-
-def _positions(nest: Any, network: Network, population: Population) -> Any:
-    layout = population.layout
-    assert layout is not None
-    points = layout.points()[:, :2].tolist()
-    if network.extent_mm is not None:
-        return nest.spatial.free(points, extent=list(network.extent_mm), edge_wrap=True)
-    span = [max(abs(low), abs(high)) * 2 + 1.0 for low, high in zip(layout.lower[:2], layout.upper[:2], strict=True)]
-    return nest.spatial.free(points, extent=span)
 
 
 def _draw(nest: Any, distribution: Distribution) -> Any:
@@ -101,22 +102,64 @@ def _drive(nest: Any, population: Population, made: Any) -> None:
     nest.Connect(generator, made, syn_spec=synapse)
 
 
-def _connect(nest: Any, network: Network, projection: Projection, nodes: dict[str, Any]) -> None:
-    synapse: dict[str, Any] = {
-        "synapse_model": projection.synapse,
-        "weight": _draw(nest, projection.weight),
-        "delay": projection.delay_ms,
-        **projection.synapse_params,
-    }
+def _connect(nest: Any, network: Network, place: int, nodes: dict[str, Any], seed: int) -> None:
+    projection = network.projections[place]
+    if projection.synapse not in nest.synapse_models:
+        known = nest.synapse_models
+        raise unknown_name(f"synapse model of projection {projection.name} in NEST:", projection.synapse, known)
+    synapse: dict[str, Any] = {"synapse_model": projection.synapse, **projection.synapse_params}
+    pre, post = nodes[projection.pre], nodes[projection.post]
+    if isinstance(projection.rule, PairwiseBernoulli):
+        _connect_drawn(nest, network, projection, (pre, post), synapse, generator(seed, place))
+        return
+    synapse |= {"weight": _draw(nest, projection.weight), "delay": projection.delay_ms}
     if projection.receptor is not None:
         synapse["receptor_type"] = projection.receptor
-    if projection.synapse not in nest.synapse_models:
-        raise AnimatError(f"projection {projection.name}: NEST has no synapse model {projection.synapse!r}")
-    nest.Connect(nodes[projection.pre], nodes[projection.post], _rule(nest, projection), synapse)
+    nest.Connect(pre, post, _rule(projection.rule), synapse)
 
 
-def _rule(nest: Any, projection: Projection) -> dict[str, Any]:
-    match projection.rule:
+def _connect_drawn(
+    nest: Any,
+    network: Network,
+    projection: Projection,
+    nodes: tuple[Any, Any],
+    synapse: dict[str, Any],
+    rng: np.random.Generator,
+) -> None:
+    """Connect pairs that were drawn here, some millions at a time."""
+    assert isinstance(projection.rule, PairwiseBernoulli)
+    pre, post = network.population(projection.pre), network.population(projection.post)
+    first = [int(found[0].global_id) for found in nodes]
+    drawn = draw_pairs(projection.rule, pre, post, network.extent_mm, rng)
+    for source, target in _gathered(drawn):
+        count = len(source)
+        listed = {name: np.full(count, value) for name, value in synapse.items() if name != "synapse_model"}
+        listed["weight"] = draw_values(projection.weight, count, rng)
+        listed["delay"] = np.full(count, projection.delay_ms)
+        if projection.receptor is not None:
+            listed["receptor_type"] = np.full(count, projection.receptor)
+        spec = {"synapse_model": projection.synapse, **listed}
+        nest.Connect(source + first[0], target + first[1], "one_to_one", spec)
+
+
+def _gathered(pairs: Iterable[_Pairs]) -> Iterator[_Pairs]:
+    """Join blocks until they are worth a call."""
+    held: list[_Pairs] = []
+    for block in pairs:
+        held.append(block)
+        if sum(len(source) for source, _ in held) >= _AT_ONCE:
+            yield _joined(held)
+            held = []
+    if sum(len(source) for source, _ in held):
+        yield _joined(held)
+
+
+def _joined(blocks: list[_Pairs]) -> _Pairs:
+    return np.concatenate([source for source, _ in blocks]), np.concatenate([target for _, target in blocks])
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    match rule:
         case AllToAll(autapses=autapses):
             return {"rule": "all_to_all", "allow_autapses": autapses}
         case OneToOne():
@@ -128,15 +171,4 @@ def _rule(nest: Any, projection: Projection) -> dict[str, Any]:
                 "allow_autapses": autapses,
                 "allow_multapses": multapses,
             }
-        case PairwiseBernoulli(p=p, mask=mask, autapses=autapses):
-            rule: dict[str, Any] = {"rule": "pairwise_bernoulli", "allow_autapses": autapses}
-            if isinstance(p, Gaussian):
-                distance = nest.spatial.distance
-                rule["p"] = p.p_center * nest.spatial_distributions.gaussian(distance, std=p.sigma_mm)
-            else:
-                rule["p"] = p
-            if mask is not None:
-                half = [mask.half_x_mm, mask.half_y_mm]
-                rule["mask"] = {"rectangular": {"lower_left": [-h for h in half], "upper_right": half}}
-            return rule
-    raise AssertionError(projection.rule)
+    raise AssertionError(rule)

@@ -81,7 +81,7 @@ class NestEngine:
         with self._explained("NEST"):
             reset_kernel(nest, settings)
             if isinstance(brain, Network):
-                self._nodes = build(nest, brain, progress)
+                self._nodes = build(nest, brain, settings.seed, progress)
                 self._floor_ms = smallest_delay(brain, settings.resolution / 1e6)
             else:
                 progress("running the script", 0.0)
