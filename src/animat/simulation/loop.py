@@ -110,6 +110,7 @@ class ClosedLoop:
         self.time = 0
         #: The function that is running now, for a message when it does not return.
         self.running: Bound | None = None
+        self.running_since = 0.0
 
     def start(self) -> list[Event]:
         """Apply events due at time 0; return those for the outside."""
@@ -175,7 +176,7 @@ class ClosedLoop:
             function = bound.function
             if bound.problem is not None or (function.every is not None and self.time % function.every):
                 continue
-            self.running = bound
+            self.running, self.running_since = bound, wall.perf_counter()
             try:
                 function.call(seconds, **bound.arguments)
             except Exception as error:

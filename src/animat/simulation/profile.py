@@ -32,19 +32,19 @@ class Profile:
         step: int,
         tick: int,
         replies: Mapping[str, BrainReply],
-        times: tuple[float, float, float, float, float, float],
+        times: tuple[float, float, float, float, float, float, float],
         transfer_s: float,
     ) -> None:
-        """Add a step from the clock readings around sending, body, waiting, finishing and recording."""
-        begin, sent, body_done, replied, finished, end = times
+        """Add a step from the clock readings around sending, body, waiting, functions, recording and events."""
+        begin, sent, body_done, replied, finished, recorded, end = times
         slowest = max(replies.values(), key=_worker_s, default=None)
         worker = (0.0, 0.0, 0.0, 0.0)
         if slowest is not None:
             worker = (slowest.prepare_s, slowest.kernel_s, slowest.read_s, slowest.record_s)
         body = body_done - sent
         exchange = max(0.0, (replied - begin) - max(sum(worker), body))
-        record = end - finished
-        other = (finished - replied) - transfer_s
+        record = recorded - finished
+        other = (finished - replied) - transfer_s + (end - recorded)
         seconds = (*worker, exchange, body, transfer_s, record, other, end - begin)
         self._rows.append(seconds)
         writer.profile((step, tick, 1 if step == 1 else 0, *seconds))

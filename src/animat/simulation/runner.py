@@ -112,6 +112,7 @@ class Runner:
         self.control = ControlEndpoint(folder, self._immediate, tcp=tcp)
         self.writer.control(self.control.description())
         self._replay = list(replay)
+        self._handlers_before: dict[int, Any] = {}
         self._parameters = dict(experiment.part.parameters)
 
     # -- beginning ---------------------------------------------------------------------------------------------
@@ -314,13 +315,14 @@ class Runner:
             self.tell(f"{problem.file}:{problem.line}: {problem.function} failed and was put aside: {problem.text}")
         for kind, text in take_words():
             self.tell(text) if kind == "message" else self.writer.event("log", loop.time, text=text)
-        self._outside(finished.events)
         t4 = clock()
         self._record(brain_replies)
         self._publish(brain_replies)
         t5 = clock()
+        self._outside(finished.events)
+        t6 = clock()
         self.steps += 1
-        self.profile.add(self.writer, self.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5), finished.transfer_s)
+        self.profile.add(self.writer, self.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5, t6), finished.transfer_s)
         duration = self.experiment.part.duration
         self.progress("simulating", None if duration is None else loop.time / duration)
 
@@ -474,6 +476,8 @@ class Runner:
             self.writer.summary(summary(self))
         self.control.close()
         (self.folder / "control.json").unlink(missing_ok=True)
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
 
     # -- commands and signals ----------------------------------------------------------------------------------
 
@@ -492,9 +496,16 @@ class Runner:
     def ask_to_stop(self, reason: str) -> None:
         """Stop after the present step; a transfer function that does not return is interrupted after 2 s."""
         self.stop_asked = reason
-        timer = threading.Timer(_GRACE_S, os.kill, (os.getpid(), signal.SIGUSR1))
-        timer.daemon = True
-        timer.start()
+        if not self._handlers_before:
+            return
+        threading.Thread(target=self._watch_functions, name="stop", daemon=True).start()
+
+    def _watch_functions(self) -> None:
+        while True:
+            time.sleep(_GRACE_S / 4)
+            if self.state in FINAL:
+                return
+            os.kill(os.getpid(), signal.SIGUSR1)
 
     def catch_signals(self) -> None:
         """Let Ctrl-C end the run after the present step, a second one abandon it; call from the main thread."""
@@ -506,9 +517,14 @@ class Runner:
 
         def break_function(_number: int, _frame: FrameType | None) -> None:
             loop = getattr(self, "loop", None)
-            if self.stop_asked is not None and loop is not None and loop.running is not None:
+            if self.stop_asked is None or loop is None or loop.running is None:
+                return
+            if time.perf_counter() - loop.running_since > _GRACE_S:
                 raise StopFunction
 
-        signal.signal(signal.SIGINT, interrupt)
-        signal.signal(signal.SIGTERM, interrupt)
-        signal.signal(signal.SIGUSR1, break_function)
+        for number, handler in (
+            (signal.SIGINT, interrupt),
+            (signal.SIGTERM, interrupt),
+            (signal.SIGUSR1, break_function),
+        ):
+            self._handlers_before.setdefault(number, signal.signal(number, handler))
