@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import queue
-import secrets
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -118,12 +117,12 @@ class ControlEndpoint:
         """Answer what waits, close the sockets and remove them."""
         if self._closing:
             return
+        while not self.commands.empty():
+            self.commands.get().refuse("the simulation has ended")
         self._closing = True
         with self._wake_lock:
             self._wake_out.send(b"")
         self._thread.join(timeout=5)
-        while not self.commands.empty():
-            self.commands.get().refuse("the simulation has ended")
         for socket in (self._stream, self._wake_out):
             socket.close()
         if self._auth is not None:
@@ -223,7 +222,3 @@ class ControlEndpoint:
         else:
             self.commands.put(Command(name, arguments, self._answer(client, number)))
 
-
-def new_run_id() -> str:
-    """Return a fresh random name for a run."""
-    return secrets.token_hex(6)

@@ -202,7 +202,7 @@ def _device_handle(device: Device, index: int, side: BrainBoard) -> SourceHandle
         return SourceHandle(device.name, side, index, tuple(kind.settable), side.elements[index])
     if kind.reads == "spikes":
         return RecorderHandle(device.name, side, index)
-    return SinkHandle(device.name, side, index, kind.reads, device.each)
+    return SinkHandle(device.name, side, index, kind.reads)
 
 
 def _body_handle(owner: str, declaration: BodyPort, side: BodyBoard) -> Any:

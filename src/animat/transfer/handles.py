@@ -23,21 +23,20 @@ def _refuse(owner: str, name: str, known: list[str], written: bool) -> AnimatErr
 class SinkHandle:
     """Reads one value per step: `.voltage` (mV) of a leaky integrator, `.rate` (Hz) of a population rate."""
 
-    __slots__ = ("_board", "_device", "_each", "_owner", "_reads")
+    __slots__ = ("_board", "_device", "_owner", "_reads")
     _board: BrainBoard
     _device: int
-    _each: bool
     _owner: str
     _reads: str
 
-    def __init__(self, owner: str, board: BrainBoard, device: int, reads: str, each: bool) -> None:
-        for name, value in zip(self.__slots__, (board, device, each, owner, reads), strict=True):
+    def __init__(self, owner: str, board: BrainBoard, device: int, reads: str) -> None:
+        for name, value in zip(self.__slots__, (board, device, owner, reads), strict=True):
             object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> float | NDArray[np.float64]:
         if name == self._reads:
             value = self._board.values[self._device]
-            return np.asarray(value) if self._each else value
+            return np.asarray(value) if isinstance(value, list) else value
         raise _refuse(self._owner, name, [self._reads], written=False)
 
     def __setattr__(self, name: str, value: object) -> None:
