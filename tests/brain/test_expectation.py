@@ -21,6 +21,7 @@ from animat.brain.network import (
     Projection,
     Rule,
 )
+from animat.library import load_network
 
 FINE = Lattice(shape=(5, 4, 2), lower=(-0.5, -0.4, 0.0), upper=(0.5, 0.4, 0.3))
 COARSE = Lattice(shape=(3, 3, 1), lower=(-0.5, -0.5, 0.0), upper=(0.5, 0.5, 0.0))
@@ -110,3 +111,11 @@ def test_drives_need_memory() -> None:
     lone = Network(name="n", populations=(Population(name="A", model="m", size=10**6),))
     driven = Network(name="n", populations=(Population(name="A", model="m", size=10**6, drive=drive),))
     assert expected_memory_bytes(driven) > expected_memory_bytes(lone)
+
+
+@pytest.mark.parametrize(
+    ("size", "measured_mb"), [("0.3 mm", 495), ("0.5 mm", 1411), ("0.7 mm", 3533), ("1 mm", 10117)]
+)
+def test_memory_agrees_with_what_was_measured(size: str, measured_mb: float) -> None:
+    network = load_network({"library": "rodent-brain", "size": size})
+    assert expected_memory_bytes(network) / 1e6 == pytest.approx(measured_mb, rel=0.05)
