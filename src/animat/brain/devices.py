@@ -50,7 +50,7 @@ class DeviceKind:
         return {**self.settable, **self.fixed}
 
 
-#: Short-term plasticity, for sources of whole trains and for sinks.
+#: Short-term plasticity, for sources of whole trains.
 _PLASTIC = {
     "U": Parameter("", 0.5, "tsodyks: use of resources by a spike", low=0.0, open=True),
     "tau_rec": Parameter("ms", 800.0, "tsodyks: recovery of resources", low=0.0, open=True),
@@ -71,9 +71,9 @@ KINDS: dict[str, DeviceKind] = {
     ),
     "fixed_frequency": DeviceKind(
         "source",
-        "A regular spike train; the first spike comes one period after the start, and a change of rate keeps the phase. "
-        "The original builds it from a neuron whose refractory time is left out, so that its true rate is lower than "
-        "asked and stops at 500 Hz; here the rate is exact up to one spike per time step of the simulator, and 0 never "
+        "A regular spike train; the first spike comes one period after the start, and a change of rate keeps "
+        "the phase. The original builds it from a neuron whose refractory time is left out, so that its true rate is "
+        "lower than asked and stops at 500 Hz; here the rate is exact up to one spike per time step, and 0 never "
         "fires. All its neurons get the same train; with `each`, every one its own.",
         settable={"rate": _RATE},
         fixed=_PLASTIC,
@@ -117,9 +117,7 @@ KINDS: dict[str, DeviceKind] = {
             "tau_m": Parameter("ms", 10.0, "membrane time constant", low=0.0, open=True),
             "tau_syn": Parameter("ms", 2.0, "synaptic time constant", low=0.0, open=True),
             "C_m": Parameter("pF", 1000.0, "capacitance", low=0.0, open=True),
-            **_PLASTIC,
         },
-        choices=_SYNAPSES,
         reads="voltage",
         reads_unit="mV",
         weight=10.0,
@@ -132,9 +130,7 @@ KINDS: dict[str, DeviceKind] = {
             "tau_m": Parameter("ms", 20.0, "membrane time constant", low=0.0, open=True),
             "tau_syn": Parameter("ms", 0.5, "synaptic time constant", low=0.0, open=True),
             "C_m": Parameter("pF", 1000.0, "capacitance", low=0.0, open=True),
-            **_PLASTIC,
         },
-        choices=_SYNAPSES,
         reads="voltage",
         reads_unit="mV",
         weight=10.0,

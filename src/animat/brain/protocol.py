@@ -159,8 +159,9 @@ class BrainReply(msgspec.Struct, kw_only=True):
     """What one advance brings back.
 
     `values` holds one entry per attached sink other than spike recorders, in order of attachment (lists where
-    the device has one per element); `spikes` the (uint32 index, int64 tick) arrays of spike recorders by device index, where
-    the index counts within the device's selection; `counts` the spikes of every population in this step.
+    the device has one per element); `spikes` the (uint32 index, int64 tick) arrays of spike recorders by device
+    index, sorted by tick and index, where the index counts within the device's selection; `counts` the spikes of
+    every population in this step.
     `sample` is a `SHARD_DTYPE` array of at most `BrainSettings.sample` spikes. Seconds are wall-clock
     of the worker.
     """

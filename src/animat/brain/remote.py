@@ -144,7 +144,9 @@ class BrainLink:
             status = Path(f"/proc/{self.pid}/status").read_text()
         except OSError:
             return 0.0
-        return next((int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM")), 0.0)
+        return next(
+            (int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM")), 0.0
+        )
 
     def close(self) -> None:
         """End the worker; may be called twice."""

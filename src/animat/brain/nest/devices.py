@@ -1,18 +1,18 @@
-"""Devices in NEST: each kind built, changed and read as `animat.brain.devices` describes it."""
+"""Devices in NEST: each source built and changed as `animat.brain.devices` describes it; sinks read spikes."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from animat.brain.devices import KINDS, check_value, parameter_value
 from animat.brain.nest.regular import RegularTrains
-from animat.brain.nest.spikes import Selected
 from animat.brain.protocol import Device
+from animat.brain.readout import Readout
+from animat.brain.selected import Selected
 from animat.errors import AnimatError
 
-__all__ = ["Attached", "Clock", "attach", "change", "release", "unit_area_weight"]
+__all__ = ["Attached", "Clock", "attach", "change", "release"]
 
 _GENERATORS = {
     "poisson": "poisson_generator",
@@ -47,12 +47,13 @@ class Clock:
 
 @dataclass
 class Attached:
-    """A device in the kernel: its NEST nodes (none for a spike recorder) and its neurons."""
+    """An attached device: a source's NEST nodes, a sink's filter, and its neurons."""
 
     device: Device
-    nodes: Any
     neurons: Selected
+    nodes: Any = None
     trains: RegularTrains | None = None
+    readout: Readout | None = None
 
     @property
     def elements(self) -> int:
@@ -61,27 +62,23 @@ class Attached:
 
 
 def attach(nest: Any, device: Device, selected: Selected, neurons: Any, delay_ms: float, clock: Clock) -> Attached:
-    """Create the device's nodes and connect them to (or from) `neurons`."""
+    """Create a source's nodes and connect them to `neurons`; a sink needs none, it is computed from the spikes."""
     kind = KINDS[device.kind]
-    if kind.reads == "spikes":
-        return Attached(device, None, selected)
-    attached = Attached(device, None, selected)
+    attached = Attached(device, selected)
+    if kind.direction == "sink":
+        if kind.reads != "spikes":
+            delay = round(delay_ms * 1e6 / clock.resolution) * clock.resolution
+            attached.readout = Readout(device, len(selected), delay, clock.resolution, clock.now)
+        return attached
     attached.nodes = _create(nest, device, attached.elements)
-    weight = kind.weight if device.weight is None else device.weight
-    synapse: dict[str, Any] = {"weight": weight, "delay": delay_ms}
-    if parameter_value(device, "synapse") == "tsodyks" if "synapse" in kind.choices else False:
+    synapse: dict[str, Any] = {"weight": kind.weight if device.weight is None else device.weight, "delay": delay_ms}
+    if "synapse" in kind.choices and parameter_value(device, "synapse") == "tsodyks":
         use = _number(device, "U")
         synapse |= {"synapse_model": "tsodyks2_synapse", "U": use, "u": use}
         synapse |= {name: _number(device, name) for name in ("tau_rec", "tau_fac")}
-    rule = "one_to_one" if device.each else "all_to_all"
-    if kind.direction == "source":
-        if device.receptor is not None:
-            synapse["receptor_type"] = device.receptor
-        nest.Connect(attached.nodes, neurons, rule, synapse)
-    else:
-        if device.kind == "population_rate":
-            synapse["weight"] = weight * _rate_weight(nest, device, len(selected))
-        nest.Connect(neurons, attached.nodes, rule, synapse)
+    if device.receptor is not None:
+        synapse["receptor_type"] = device.receptor
+    nest.Connect(attached.nodes, neurons, "one_to_one" if device.each else "all_to_all", synapse)
     if device.kind == "fixed_frequency":
         attached.trains = RegularTrains(attached.elements, clock.resolution, clock.now)
     for name in kind.settable:
@@ -133,53 +130,11 @@ def release(attached: Attached, clock: Clock) -> None:
 
 
 def _create(nest: Any, device: Device, elements: int) -> Any:
-    if device.kind in _GENERATORS:
-        params = {"dt": _number(device, "dt")} if device.kind == "nc_source" else {}
-        return nest.Create(_GENERATORS[device.kind], elements, params=params)
-    if device.kind == "population_rate":
-        rise, fall = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
-        return nest.Create("iaf_psc_exp", elements, params=_silent(fall, rise, 1000.0))
-    model = "iaf_psc_alpha" if device.kind == "leaky_integrator_alpha" else "iaf_psc_exp"
-    params = _silent(_number(device, "tau_m"), _number(device, "tau_syn"), _number(device, "C_m"))
-    return nest.Create(model, elements, params=params)
-
-
-def _silent(tau_m: float, tau_syn: float, capacitance: float) -> dict[str, float]:
-    return {
-        "V_th": math.inf,
-        "E_L": 0.0,
-        "V_m": 0.0,
-        "V_reset": 0.0,
-        "I_e": 0.0,
-        "C_m": capacitance,
-        "tau_m": tau_m,
-        "tau_syn_ex": tau_syn,
-        "tau_syn_in": tau_syn,
-    }
+    params = {"dt": _number(device, "dt")} if device.kind == "nc_source" else {}
+    return nest.Create(_GENERATORS[device.kind], elements, params=params)
 
 
 def _number(device: Device, name: str) -> float:
     value = parameter_value(device, name)
     assert isinstance(value, int | float)
     return float(value)
-
-
-def _rate_weight(nest: Any, device: Device, neurons: int) -> float:
-    rise, fall = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
-    weight = 1000.0 * unit_area_weight(rise, fall, 1000.0, nest.resolution)
-    return weight / neurons if parameter_value(device, "reduce") == "mean" and not device.each else weight
-
-
-def unit_area_weight(rise_ms: float, fall_ms: float, capacitance_pf: float, resolution_ms: float) -> float:
-    """Return the weight (pA) with which one potential (mV), summed over the grid of time steps, has area 1 mV ms.
-
-    On the grid the potential after an exponential current of time constant r into a membrane of time constant m is
-    w m r / (C (m - r)) (exp(-k h / m) - exp(-k h / r)) at step k; its sum times h is a difference of two geometric
-    series. For m = r it is w k h / C exp(-k h / m).
-    """
-    h = resolution_ms
-    if math.isclose(rise_ms, fall_ms, rel_tol=1e-6):
-        q = math.exp(-h / fall_ms)
-        return capacitance_pf / (h * h * q / (1 - q) ** 2)
-    area = h / (1 - math.exp(-h / fall_ms)) - h / (1 - math.exp(-h / rise_ms))
-    return capacitance_pf * (fall_ms - rise_ms) / (fall_ms * rise_ms * area)

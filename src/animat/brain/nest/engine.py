@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.devices import KINDS, check_device
+from animat.brain.devices import check_device
 from animat.brain.nest.build import build, smallest_delay
 from animat.brain.nest.devices import Attached, Clock, attach, change, emit, release
 from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.scripts import run_script
-from animat.brain.nest.spikes import Selected, SpikeWatch
+from animat.brain.nest.spikes import SpikeWatch
 from animat.brain.network import Network
 from animat.brain.protocol import (
     BrainInfo,
@@ -36,6 +36,7 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
+from animat.brain.selected import Selected
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["NestEngine"]
@@ -48,8 +49,9 @@ class NestEngine:
 
     Delays: NEST takes the smallest and largest delay from the connections that exist at the first step and fixes
     them then. The network is built first, and a device's delay is raised to the network's smallest unless it asks
-    for `exact_delay`, so devices never make the kernel exchange spikes more often. Before the first step a device
-    may have any larger delay; later one up to the largest so far.
+    for `exact_delay`, so devices never make the kernel exchange spikes more often. Before the first step a source
+    may have any larger delay; later one up to the largest so far. Sinks are computed from the spikes and may have
+    any.
     """
 
     def __init__(self) -> None:
@@ -92,7 +94,6 @@ class NestEngine:
             synapses = int(nest.num_connections)
             self._lesions = Lesions(nest)
             self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms)
-        self._arrange()
         return BrainInfo(
             engine="nest",
             version=str(nest.__version__),
@@ -109,19 +110,15 @@ class NestEngine:
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """Attach devices; see `BrainEngine.attach`."""
-        indices = []
+        indices: list[int] = []
         try:
             for device in devices:
-                attached = self._attach(device)
+                self._devices[self._next_device] = self._attach(device)
                 indices.append(self._next_device)
-                self._devices[self._next_device] = attached
                 self._next_device += 1
         except BaseException:
-            for index in indices:
-                release(self._devices.pop(index), self._clock)
+            self.detach(indices)
             raise
-        finally:
-            self._arrange()
         return indices
 
     def _attach(self, device: Device) -> Attached:
@@ -132,7 +129,8 @@ class NestEngine:
         if not device.exact_delay:
             delay = max(delay, self._floor_ms)
         what = device.name or device.kind
-        if self._started and not nest.min_delay - 1e-9 <= delay <= nest.max_delay + 1e-9:
+        source = kind.direction == "source"
+        if source and self._started and not nest.min_delay - 1e-9 <= delay <= nest.max_delay + 1e-9:
             raise AnimatError(
                 f"{what}: NEST fixed its delays at the first step, from {nest.min_delay:g} to {nest.max_delay:g} ms; "
                 f"a delay of {delay:g} ms is possible for a device attached before it (reset, or start again)"
@@ -140,27 +138,12 @@ class NestEngine:
         with self._explained(what):
             return attach(nest, device, selected, neurons, delay, self._clock)
 
-    def _arrange(self) -> None:
-        """Lay out what a step touches, so that it asks NEST as rarely as possible."""
-        devices = self._devices
-        self._regular = [found for found in devices.values() if found.trains is not None]
-        self._recorders = {index: found for index, found in devices.items() if found.nodes is None}
-        self._sinks = [
-            found
-            for found in devices.values()
-            if found.nodes is not None and KINDS[found.device.kind].direction == "sink"
-        ]
-        self._sink_nodes = None
-        for found in self._sinks:
-            self._sink_nodes = found.nodes if self._sink_nodes is None else self._sink_nodes + found.nodes
-
     def detach(self, devices: Sequence[int]) -> None:
         """Detach devices by index; see `BrainEngine.detach`."""
         for index in devices:
             self._device(index)
         for index in devices:
             release(self._devices.pop(index), self._clock)
-        self._arrange()
 
     def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
         """Simulate to tick `until`; see `BrainEngine.advance`."""
@@ -176,9 +159,8 @@ class NestEngine:
         with self._explained("NEST"):
             for index, name, value in changes:
                 change(self._device(index), name, value, clock)
-            for found in self._regular:
-                assert found.trains is not None
-                ticks = found.trains.lay_out(clock.now, until)
+            for found in self._devices.values():
+                ticks = None if found.trains is None else found.trains.lay_out(clock.now, until)
                 if ticks is not None:
                     emit(found, [[clock.steps(tick) for tick in one] for one in ticks], clock)
             nest.Prepare()
@@ -188,10 +170,9 @@ class NestEngine:
             nest.Cleanup()
             t3 = time.perf_counter()
             clock.now = until
-            values = self._values()
             senders, times = watch.take(clock.origin)
             counts, records = watch.sort(senders, times)
-            spikes = {index: found.neurons.spikes(senders, times) for index, found in self._recorders.items()}
+            values, spikes = self._read(senders, times, until)
             sample = watch.thinned(records)
         t4 = time.perf_counter()
         watch.write(records)
@@ -209,21 +190,22 @@ class NestEngine:
             memory_mb=_peak_memory_mb(),
         )
 
-    def _values(self) -> list[float | list[float]]:
-        if self._sink_nodes is None:
-            return []
-        read = self._sink_nodes.get("V_m")
-        flat = list(read) if isinstance(read, tuple | list) else [read]
+    def _read(
+        self, senders: NDArray[np.int64], ticks: NDArray[np.int64], until: int
+    ) -> tuple[list[float | list[float]], dict[int, tuple[bytes, bytes]]]:
+        """Return the values of all sinks, and the spikes of all recorders by time and index."""
         values: list[float | list[float]] = []
-        first = 0
-        for found in self._sinks:
-            mine = flat[first : first + found.elements]
-            first += found.elements
-            if not found.device.each:
-                values.append(mine[0])
-            else:
-                values.append(mine if found.neurons.sorted else [mine[place] for place in found.neurons.rank])
-        return values
+        spikes = {}
+        for index, found in self._devices.items():
+            if found.nodes is not None:
+                continue
+            element, when = found.neurons.find(senders, ticks)
+            if found.readout is not None:
+                values.append(found.readout.advance(element, when, until))
+                continue
+            order = np.lexsort((element, when))
+            spikes[index] = element[order].tobytes(), when[order].tobytes()
+        return values, spikes
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """Return parameters or state variables; see `BrainEngine.get`."""
@@ -286,7 +268,6 @@ class NestEngine:
         self._free()
         info = self._build()
         self._devices = {index: self._attach(device) for index, device in before.items()}
-        self._arrange()
         return info
 
     def close(self) -> None:

@@ -12,36 +12,7 @@ from numpy.typing import NDArray
 from animat.brain.protocol import SHARD_DTYPE, BrainSettings
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["Selected", "SpikeWatch"]
-
-
-class Selected:
-    """Neurons in the order in which a user named them, for finding their spikes and permuting values.
-
-    `ids` are ascending NEST ids, ``ids[rank[i]]`` is the i-th neuron of the user.
-    """
-
-    def __init__(self, ids: NDArray[np.int64], what: str) -> None:
-        order = np.argsort(ids, kind="stable")
-        self.ids = ids[order]
-        self.order = order.astype(np.uint32)
-        self.rank = np.empty(len(ids), np.int64)
-        self.rank[order] = np.arange(len(ids))
-        self.sorted = bool(np.all(order == np.arange(len(ids))))
-        if np.any(self.ids[1:] == self.ids[:-1]):
-            raise AnimatError(f"{what} names a neuron twice")
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def spikes(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[bytes, bytes]:
-        """Return the (uint32 index, int64 tick) arrays of the spikes that are its neurons', by time and index."""
-        place = np.searchsorted(self.ids, senders)
-        place[place == len(self.ids)] = 0
-        mine = self.ids[place] == senders
-        index, when = self.order[place[mine]], ticks[mine]
-        sort = np.lexsort((index, when))
-        return index[sort].tobytes(), when[sort].tobytes()
+__all__ = ["SpikeWatch"]
 
 
 class _Layer:
@@ -102,7 +73,7 @@ class SpikeWatch:
         self._thin = np.random.default_rng(settings.seed)
 
     def take(self, origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the NEST ids and ticks of all spikes since the last call and empty the recorder."""
+        """Return the NEST ids, ascending, and ticks of all spikes since the last call and empty the recorder."""
         events = self._recorder.get("events")
         senders = np.asarray(events["senders"], np.int64)
         ticks = np.asarray(events["times"], np.int64) * self._resolution - origin
@@ -110,7 +81,8 @@ class SpikeWatch:
             self._recorder.set([{"n_events": 0}])
         if np.any(events["offsets"]):
             ticks -= np.rint(np.asarray(events["offsets"]) * 1e6).astype(np.int64)
-        return senders, ticks
+        order = np.argsort(senders, kind="stable")
+        return senders[order], ticks[order]
 
     def sort(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[list[int], NDArray[Any]]:
         """Return the number of spikes of every population, and all as `SHARD_DTYPE` records."""

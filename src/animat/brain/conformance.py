@@ -1,0 +1,252 @@
+"""A public check that a brain engine keeps the protocol: ``check_brain_engine(MyEngine)``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from animat.brain.network import Constant, Drive, FixedIndegree, Network, Population, Projection, Uniform
+from animat.brain.protocol import SHARD_DTYPE, BrainEngine, BrainReply, BrainSettings, Change, Device, Selection
+from animat.errors import AnimatError
+
+__all__ = ["check_brain_engine", "example_network"]
+
+_STEP = 20_000_000
+
+#: Makes an engine that was not loaded; the one before is closed.
+MakeEngine = Callable[[], BrainEngine]
+
+
+def example_network(model: str = "iaf_psc_alpha") -> Network:
+    """Return a small active network: 40 driven neurons that excite 10 others."""
+    return Network(
+        name="conformance",
+        populations=(
+            Population(
+                name="E",
+                model=model,
+                size=40,
+                initial={"V_m": Uniform(-70.0, -55.0)},
+                drive=Drive(rate_hz=8000.0, weight=40.0, delay_ms=1.5),
+            ),
+            Population(name="I", model=model, size=10),
+        ),
+        projections=(
+            Projection(pre="E", post="I", rule=FixedIndegree(indegree=20), weight=Constant(100.0), delay_ms=1.5),
+        ),
+    )
+
+
+def check_brain_engine(make_engine: MakeEngine, network: Network | None = None) -> None:
+    """Run an engine through what the loop relies on.
+
+    Parameters
+    ----------
+    make_engine
+        Called for every check; engines are closed before the next is made.
+    network
+        Two populations, of which the first fires by itself and the second does not fire without it; by default
+        `example_network`.
+
+    Raises
+    ------
+    AnimatError
+        Naming the first thing that the engine does not keep.
+    """
+    network = network or example_network()
+    for check in (_same_seed, _reset, _sinks_leave_spikes, _time, _counts, _wrong_names, _get_set, _sources, _each):
+        check(make_engine, network)
+
+
+def _require(kept: bool, what: str) -> None:
+    if not kept:
+        raise AnimatError(f"the brain engine does not keep the protocol: {what}")
+
+
+@contextmanager
+def _loaded(make: MakeEngine, network: Network, seed: int = 1, shard: Path | None = None) -> Iterator[BrainEngine]:
+    record = tuple(population.name for population in network.populations) if shard else ()
+    settings = BrainSettings(seed=seed, step=_STEP, record=record, shard=None if shard is None else str(shard))
+    engine = make()
+    try:
+        info = engine.load(network, settings, lambda _what, _done: None)
+        sizes = {population.name: population.size for population in network.populations}
+        _require(info.sizes() == sizes, f"load returns population sizes {info.sizes()}, expected {sizes}")
+        yield engine
+    finally:
+        engine.close()
+        engine.close()
+
+
+def _run(engine: BrainEngine, steps: int, first: int = 0, changes: list[Change] | None = None) -> list[BrainReply]:
+    return [engine.advance((changes or []) if step == 0 else [], (first + step + 1) * _STEP) for step in range(steps)]
+
+
+def _watch(network: Network) -> list[Device]:
+    return [
+        Device(name=population.name, kind="spike_recorder", neurons=(Selection(population.name),))
+        for population in network.populations
+    ]
+
+
+def _spikes(replies: list[BrainReply], devices: list[int]) -> list[tuple[bytes, bytes]]:
+    return [reply.spikes[device] for reply in replies for device in devices]
+
+
+def _same_seed(make: MakeEngine, network: Network) -> None:
+    found = []
+    for seed in (1, 1, 2):
+        with _loaded(make, network, seed) as engine:
+            devices = engine.attach(_watch(network))
+            found.append(_spikes(_run(engine, 5), devices))
+    _require(found[0] == found[1], "the same seed gives other spikes")
+    _require(found[0] != found[2], "another seed gives the same spikes")
+
+
+def _reset(make: MakeEngine, network: Network) -> None:
+    with _loaded(make, network) as engine:
+        source = Device(name="source", kind="poisson", neurons=(Selection(network.populations[1].name),), weight=1000.0)
+        devices = engine.attach([*_watch(network), source])
+        changes: list[Change] = [(devices[-1], "rate", 1000.0)]
+        before = _spikes(_run(engine, 3, 0, changes), devices[:-1])
+        engine.reset()
+        rest = _spikes(_run(engine, 3), devices[:-1])
+        engine.reset()
+        after = _spikes(_run(engine, 3, 0, changes), devices[:-1])
+    _require(before == after, "spikes after a reset differ from those after load")
+    _require(before != rest, "a reset does not put devices to their initial values")
+
+
+def _sinks_leave_spikes(make: MakeEngine, network: Network) -> None:
+    found = []
+    for sinks in (False, True):
+        with _loaded(make, network) as engine:
+            devices = engine.attach(_watch(network))
+            replies = _run(engine, 2)
+            if sinks:
+                engine.attach(
+                    [
+                        Device(name=kind, kind=kind, neurons=(Selection(network.populations[0].name),))
+                        for kind in ("leaky_integrator_alpha", "leaky_integrator_exp", "population_rate")
+                    ]
+                )
+            replies += _run(engine, 3, 2)
+            found.append(_spikes(replies, devices))
+            _require(len(replies[-1].values) == 3 * sinks, "values are not one per sink that is no recorder")
+    _require(found[0] == found[1], "adding sinks changes spikes")
+
+
+def _time(make: MakeEngine, network: Network) -> None:
+    with _loaded(make, network) as engine:
+        reply = engine.advance([], 3 * _STEP)
+        _require(reply.time == 3 * _STEP, f"after an advance to {3 * _STEP} the reply says {reply.time}")
+        _refused(lambda: engine.advance([], _STEP), "an advance into the past")
+
+
+def _counts(make: MakeEngine, network: Network) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        shard = Path(folder) / "shard"
+        with _loaded(make, network, shard=shard) as engine:
+            devices = engine.attach(_watch(network))
+            replies = _run(engine, 5)
+        written = np.fromfile(shard, SHARD_DTYPE)
+    total = np.sum([reply.counts for reply in replies], axis=0)
+    _require(bool(total[0] > 0), "the example network does not fire")
+    for place, device in enumerate(devices):
+        pieces = [reply.spikes[device] for reply in replies]
+        index = np.concatenate([np.frombuffer(first, np.uint32) for first, _ in pieces])
+        ticks = np.concatenate([np.frombuffer(second, np.int64) for _, second in pieces])
+        mine = np.sort(written[written["population"] == place], order=["tick", "index"])
+        name = network.populations[place].name
+        _require(len(index) == total[place], f"{name}: {total[place]} spikes counted, {len(index)} recorded")
+        same = np.array_equal(mine["index"], index) and np.array_equal(mine["tick"], ticks)
+        _require(same, f"{name}: the shard's spikes are not the recorder's in order of time and index")
+        ends = np.repeat([reply.time for reply in replies], [len(second) // 8 for _, second in pieces])
+        _require(bool(np.all((ticks > ends - _STEP) & (ticks <= ends))), f"{name}: spikes lie outside their step")
+
+
+def _wrong_names(make: MakeEngine, network: Network) -> None:
+    here = (Selection(network.populations[0].name),)
+    beyond = Selection(network.populations[0].name, indices=(10**6,))
+    with _loaded(make, network) as engine:
+        for what, device in (
+            ("an unknown kind", Device(name="x", kind="no_such_kind", neurons=here)),
+            ("an unknown population", Device(name="x", kind="poisson", neurons=(Selection("no such"),))),
+            ("an unknown parameter", Device(name="x", kind="poisson", neurons=here, params={"no_such": 1.0})),
+            ("an index out of range", Device(name="x", kind="poisson", neurons=(beyond,))),
+        ):
+            _refused(partial(engine.attach, [device]), f"a device with {what}")
+        (known,) = engine.attach([Device(name="x", kind="poisson", neurons=here)])
+        _refused(lambda: engine.advance([(known, "no_such", 1.0)], _STEP), "a change of an unknown property")
+        _refused(lambda: engine.advance([(known + 1, "rate", 1.0)], _STEP), "a change of an unknown device")
+        _refused(lambda: engine.advance([(known, "rate", -1.0)], _STEP), "a negative rate")
+        _refused(lambda: engine.get(here[0], ["no_such"]), "a get of an unknown parameter")
+        _refused(lambda: engine.set(here[0], {"no_such": 1.0}), "a set of an unknown parameter")
+        _refused(lambda: engine.detach([known + 1]), "a detach of an unknown device")
+        _require(engine.advance([], _STEP).time == _STEP, "it cannot go on after refused requests")
+
+
+def _refused(call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except AnimatError:
+        return
+    except Exception as error:
+        name = type(error).__name__
+        raise AnimatError(f"the brain engine refuses {what} with {name} instead of AnimatError") from error
+    raise AnimatError(f"the brain engine accepts {what}")
+
+
+def _get_set(make: MakeEngine, network: Network) -> None:
+    some = Selection(network.populations[0].name, indices=(3, 1))
+    with _loaded(make, network) as engine:
+        engine.set(some, {"V_m": [-61.0, -62.0]})
+        _require(engine.get(some, ["V_m"]) == {"V_m": [-61.0, -62.0]}, "get does not return what was set, in order")
+        first = Selection(some.population)
+        engine.set(first, {"silent": True})
+        _require(engine.advance([], _STEP).counts[0] == 0, "a silent population fires")
+        engine.set(first, {"silent": False})
+        fired = sum(reply.counts[0] for reply in _run(engine, 5, 1))
+        _require(fired > 0, "a population that is silent no more does not fire")
+
+
+def _sources(make: MakeEngine, network: Network) -> None:
+    quiet = (Selection(network.populations[1].name),)
+    with _loaded(make, network) as engine:
+        engine.set(Selection(network.populations[0].name), {"silent": True})
+        kicks = {"poisson": ("rate", 2000.0), "fixed_frequency": ("rate", 500.0), "dc_source": ("amplitude", 2000.0)}
+        step = 0
+        for kind, (name, value) in kicks.items():
+            weight = None if kind == "dc_source" else 1000.0
+            (device,) = engine.attach([Device(name=kind, kind=kind, neurons=quiet, weight=weight)])
+            _run(engine, 10, step)
+            still = engine.advance([], (step + 11) * _STEP).counts[1]
+            driven = _run(engine, 2, step + 11, [(device, name, value)])[-1].counts[1]
+            engine.detach([device])
+            _run(engine, 2, step + 13)
+            after = engine.advance([], (step + 16) * _STEP).counts[1]
+            _require(still == 0 and after == 0, f"neurons fire with a {kind} at rest or detached")
+            _require(driven > 0, f"neurons do not fire when the {name} of a {kind} is set to {value}")
+            step += 16
+
+
+def _each(make: MakeEngine, network: Network) -> None:
+    here = (Selection(network.populations[1].name, indices=(4, 0, 2)),)
+    with _loaded(make, network) as engine:
+        engine.set(Selection(network.populations[0].name), {"silent": True})
+        source, _ = engine.attach(
+            [
+                Device(name="source", kind="fixed_frequency", neurons=here, each=True, weight=2000.0),
+                Device(name="sink", kind="leaky_integrator_alpha", neurons=here, each=True),
+            ]
+        )
+        _run(engine, 3)
+        (values,) = _run(engine, 3, 3, [(source, "rate", [0.0, 200.0, 0.0])])[-1].values
+    _require(isinstance(values, list) and len(values) == 3, "a sink per neuron does not return a list of its values")
+    assert isinstance(values, list)
+    _require(values[1] > 0.0 and values[0] == values[2] == 0.0, "elements are not in the order of the selection")
