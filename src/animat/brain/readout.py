@@ -12,107 +12,152 @@ adds e w / tau_s to D, so that one spike's current peaks at w.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.devices import KINDS, parameter_value
 from animat.brain.protocol import Device
+from animat.brain.selected import Selected
 
-__all__ = ["Readout", "unit_area_weight"]
+__all__ = ["Readouts", "unit_area_weight"]
 
 _Array = NDArray[np.float64]
+_Ints = NDArray[np.int64]
 
 
-class Readout:
-    """A leaky integrator or population rate over some neurons, or one for each of them.
+class Readouts:
+    """All leaky integrators and population rates of a brain, by device index, in order of attachment."""
 
-    Parameters
-    ----------
-    device
-        Its description; kinds that read a voltage or a rate.
-    neurons
-        How many neurons it reads.
-    delay, resolution
-        Ticks from a spike to its arrival, and the engine's time step.
-    now
-        The tick at which it is attached; earlier spikes do not reach it.
-    """
+    def __init__(self) -> None:
+        self._banks: dict[_Filter, _Bank] = {}
+        self._members: dict[int, _Member] = {}
 
-    def __init__(self, device: Device, neurons: int, delay: int, resolution: int, now: int) -> None:
-        self.each = device.each
-        self._delay = delay
-        self._now = now
-        elements = neurons if device.each else 1
-        self._v, self._i, self._d = (np.zeros(elements) for _ in range(3))
-        self._late: tuple[NDArray[np.int64], NDArray[np.int64]] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+    def add(self, index: int, device: Device, neurons: Selected, delay: int, resolution: int, now: int) -> None:
+        """Attach a sink at tick `now`; `delay` are the ticks that a spike takes to it."""
         kind = KINDS[device.kind]
         weight = kind.weight if device.weight is None else device.weight
-        self._alpha = device.kind == "leaky_integrator_alpha"
         if device.kind == "population_rate":
-            self._tau_s, self._tau_m = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
-            self._c = 1000.0
-            weight *= 1000.0 * unit_area_weight(self._tau_s, self._tau_m, self._c, resolution / 1e6)
+            rise, fall = sorted((_number(device, "tau_rise"), _number(device, "tau_fall")))
+            filter_ = _Filter(False, fall, rise, 1000.0)
+            weight *= 1000.0 * unit_area_weight(rise, fall, filter_.c_m, resolution / 1e6)
             if parameter_value(device, "reduce") == "mean" and not device.each:
-                weight /= neurons
+                weight /= len(neurons)
         else:
-            self._tau_m, self._tau_s = _number(device, "tau_m"), _number(device, "tau_syn")
-            self._c = _number(device, "C_m")
-        self._jump = weight * math.e / self._tau_s if self._alpha else weight
+            alpha = device.kind == "leaky_integrator_alpha"
+            filter_ = _Filter(alpha, *(_number(device, name) for name in ("tau_m", "tau_syn", "C_m")))
+        bank = self._banks.setdefault(filter_, _Bank(filter_, now))
+        elements = len(neurons) if device.each else 1
+        first = bank.grow(elements, delay, weight * math.e / filter_.tau_s if filter_.alpha else weight)
+        self._members[index] = _Member(neurons, device.each, bank, slice(first, first + elements))
 
-    def advance(self, index: NDArray[np.uint32], ticks: NDArray[np.int64], until: int) -> float | list[float]:
-        """Take the spikes of a step (index of the neuron, tick) and return the value (mV or Hz) at its end."""
-        element = index.astype(np.int64) if self.each else np.zeros(len(index), np.int64)
-        arrival = ticks + self._delay
-        if len(self._late[0]):
-            element, arrival = np.concatenate([self._late[0], element]), np.concatenate([self._late[1], arrival])
-        due = arrival <= until
-        if not due.all():
-            self._late = element[~due], arrival[~due]
-            element, arrival = element[due], arrival[due]
-        elif len(self._late[0]):
-            self._late = element[:0], arrival[:0]
-        self._decay((until - self._now) / 1e6)
-        if len(element):
-            self._add(element, (until - arrival) / 1e6)
-        self._now = until
-        return self._v.tolist() if self.each else float(self._v[0])
+    def remove(self, index: int) -> None:
+        """Detach a sink; one that is not here is left alone."""
+        self._members.pop(index, None)
 
-    def _decay(self, time: float) -> None:
-        decay_s = math.exp(-time / self._tau_s)
-        since = np.array([time])
-        self._v = self._v * math.exp(-time / self._tau_m) + self._i * self._once(since) / self._c
-        if self._alpha:
-            self._v += self._d * self._twice(since) / self._c
-            self._i += self._d * time
-            self._d = self._d * decay_s
-        self._i = self._i * decay_s
+    def advance(self, senders: _Ints, ticks: _Ints, until: int) -> list[float | list[float]]:
+        """Take the spikes of a step, ascending by sender, and return the values (mV or Hz) at its end."""
+        for member in self._members.values():
+            index, when = member.neurons.find(senders, ticks)
+            member.bank.take(member.elements.start, index.astype(np.int64) if member.each else None, when)
+        for bank in self._banks.values():
+            bank.advance(until)
+        return [
+            member.bank.v[member.elements].tolist() if member.each else float(member.bank.v[member.elements.start])
+            for member in self._members.values()
+        ]
 
-    def _add(self, element: NDArray[np.int64], since: _Array) -> None:
-        """Add spikes that arrived `since` ms ago."""
-        size = len(self._v)
-        decay_s = np.exp(-since / self._tau_s)
-        if not self._alpha:
-            self._v += _summed(element, self._once(since), size) * self._jump / self._c
-            self._i += _summed(element, decay_s, size) * self._jump
-            return
-        self._v += _summed(element, self._twice(since), size) * self._jump / self._c
-        self._i += _summed(element, since * decay_s, size) * self._jump
-        self._d += _summed(element, decay_s, size) * self._jump
 
-    def _once(self, t: _Array) -> _Array:
+@dataclass(frozen=True)
+class _Filter:
+    """A membrane (ms, pF) behind an alpha-shaped or exponential synaptic current."""
+
+    alpha: bool
+    tau_m: float
+    tau_s: float
+    c_m: float
+
+    def once(self, t: _Array) -> _Array:
         """Return the convolution of exp(-t / tau_m) with exp(-t / tau_s), in ms."""
-        rate = 1 / self._tau_s - 1 / self._tau_m
-        if abs(rate) * self._tau_m < 1e-6:
-            return t * np.exp(-t / self._tau_m)
-        return -np.exp(-t / self._tau_m) * np.expm1(-rate * t) / rate
+        rate = 1 / self.tau_s - 1 / self.tau_m
+        if abs(rate) * self.tau_m < 1e-6:
+            return t * np.exp(-t / self.tau_m)
+        return -np.exp(-t / self.tau_m) * np.expm1(-rate * t) / rate
 
-    def _twice(self, t: _Array) -> _Array:
+    def twice(self, t: _Array) -> _Array:
         """Return the convolution of exp(-t / tau_m) with t exp(-t / tau_s), in ms squared."""
-        rate = 1 / self._tau_s - 1 / self._tau_m
-        if abs(rate) * self._tau_m < 1e-4:
-            return t**2 / 2 * (1 - rate * t / 3 * 2) * np.exp(-t / self._tau_m)
-        return (self._once(t) - t * np.exp(-t / self._tau_s)) / rate
+        rate = 1 / self.tau_s - 1 / self.tau_m
+        if abs(rate) * self.tau_m < 1e-4:
+            return t**2 / 2 * (1 - 2 / 3 * rate * t) * np.exp(-t / self.tau_m)
+        return (self.once(t) - t * np.exp(-t / self.tau_s)) / rate
+
+
+class _Bank:
+    """Elements with one filter: voltage (mV), current and its drive (pA, pA / ms), delays (ticks) and jumps."""
+
+    def __init__(self, filter_: _Filter, now: int) -> None:
+        self._filter = filter_
+        self._now = now
+        self.v, self._i, self._d, self._jump = (np.zeros(0) for _ in range(4))
+        self._delay = np.zeros(0, np.int64)
+        self._coming: list[tuple[_Ints, _Ints]] = []
+
+    def grow(self, elements: int, delay: int, jump: float) -> int:
+        """Add elements at rest and return the first one's place."""
+        first = len(self.v)
+        self.v, self._i, self._d = (np.append(state, np.zeros(elements)) for state in (self.v, self._i, self._d))
+        self._jump = np.append(self._jump, np.full(elements, jump))
+        self._delay = np.append(self._delay, np.full(elements, delay))
+        return first
+
+    def take(self, first: int, index: _Ints | None, ticks: _Ints) -> None:
+        """Take spikes for the elements from `first` on, or all for that one."""
+        if len(ticks):
+            element = np.full(len(ticks), first) if index is None else first + index
+            self._coming.append((element, ticks + self._delay[element]))
+
+    def advance(self, until: int) -> None:
+        """Bring all elements to tick `until`."""
+        f, time = self._filter, (until - self._now) / 1e6
+        decay, since = math.exp(-time / f.tau_s), np.array([time])
+        self.v = self.v * math.exp(-time / f.tau_m) + self._i * f.once(since) / f.c_m
+        if f.alpha:
+            self.v += self._d * f.twice(since) / f.c_m
+            self._i += self._d * time
+            self._d *= decay
+        self._i *= decay
+        self._now = until
+        if not self._coming:
+            return
+        element = np.concatenate([one for one, _ in self._coming])
+        arrival = np.concatenate([one for _, one in self._coming])
+        due = arrival <= until
+        self._coming = [] if due.all() else [(element[~due], arrival[~due])]
+        self._add(element[due], (until - arrival[due]) / 1e6)
+
+    def _add(self, element: _Ints, since: _Array) -> None:
+        """Add spikes that arrived `since` ms ago."""
+        f = self._filter
+        decay = np.exp(-since / f.tau_s)
+        if not f.alpha:
+            self.v += self._summed(element, f.once(since)) / f.c_m
+            self._i += self._summed(element, decay)
+            return
+        self.v += self._summed(element, f.twice(since)) / f.c_m
+        self._i += self._summed(element, since * decay)
+        self._d += self._summed(element, decay)
+
+    def _summed(self, element: _Ints, values: _Array) -> _Array:
+        return np.bincount(element, values, len(self.v)) * self._jump
+
+
+@dataclass(frozen=True)
+class _Member:
+    neurons: Selected
+    each: bool
+    bank: _Bank
+    elements: slice
 
 
 def unit_area_weight(rise_ms: float, fall_ms: float, capacitance_pf: float, resolution_ms: float) -> float:
@@ -128,10 +173,6 @@ def unit_area_weight(rise_ms: float, fall_ms: float, capacitance_pf: float, reso
         return capacitance_pf / (h * h * q / (1 - q) ** 2)
     area = h / (1 - math.exp(-h / fall_ms)) - h / (1 - math.exp(-h / rise_ms))
     return capacitance_pf * (fall_ms - rise_ms) / (fall_ms * rise_ms * area)
-
-
-def _summed(element: NDArray[np.int64], values: _Array, size: int) -> _Array:
-    return np.asarray(np.bincount(element, values, size), np.float64)
 
 
 def _number(device: Device, name: str) -> float:

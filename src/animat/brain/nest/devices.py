@@ -1,4 +1,4 @@
-"""Devices in NEST: each source built and changed as `animat.brain.devices` describes it; sinks read spikes."""
+"""Sources in NEST: each kind built and changed as `animat.brain.devices` describes it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 from animat.brain.devices import KINDS, check_value, parameter_value
 from animat.brain.nest.regular import RegularTrains
 from animat.brain.protocol import Device
-from animat.brain.readout import Readout
 from animat.brain.selected import Selected
 from animat.errors import AnimatError
 
-__all__ = ["Attached", "Clock", "attach", "change", "release"]
+__all__ = ["Attached", "Clock", "attach_source", "change", "release"]
 
 _GENERATORS = {
     "poisson": "poisson_generator",
@@ -47,13 +46,12 @@ class Clock:
 
 @dataclass
 class Attached:
-    """An attached device: a source's NEST nodes, a sink's filter, and its neurons."""
+    """An attached device: its neurons, and a source's NEST nodes."""
 
     device: Device
     neurons: Selected
     nodes: Any = None
     trains: RegularTrains | None = None
-    readout: Readout | None = None
 
     @property
     def elements(self) -> int:
@@ -61,15 +59,12 @@ class Attached:
         return len(self.neurons) if self.device.each else 1
 
 
-def attach(nest: Any, device: Device, selected: Selected, neurons: Any, delay_ms: float, clock: Clock) -> Attached:
-    """Create a source's nodes and connect them to `neurons`; a sink needs none, it is computed from the spikes."""
+def attach_source(
+    nest: Any, device: Device, selected: Selected, neurons: Any, delay_ms: float, clock: Clock
+) -> Attached:
+    """Create a source's nodes and connect them to `neurons`."""
     kind = KINDS[device.kind]
     attached = Attached(device, selected)
-    if kind.direction == "sink":
-        if kind.reads != "spikes":
-            delay = round(delay_ms * 1e6 / clock.resolution) * clock.resolution
-            attached.readout = Readout(device, len(selected), delay, clock.resolution, clock.now)
-        return attached
     attached.nodes = _create(nest, device, attached.elements)
     synapse: dict[str, Any] = {"weight": kind.weight if device.weight is None else device.weight, "delay": delay_ms}
     if "synapse" in kind.choices and parameter_value(device, "synapse") == "tsodyks":

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from animat.brain.devices import check_device
 from animat.brain.nest.build import build, smallest_delay
-from animat.brain.nest.devices import Attached, Clock, attach, change, emit, release
+from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
 from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.scripts import run_script
@@ -36,6 +36,7 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
+from animat.brain.readout import Readouts
 from animat.brain.selected import Selected
 from animat.errors import AnimatError, unknown_name
 
@@ -58,6 +59,7 @@ class NestEngine:
         self._nest: Any = None
         self._watch: SpikeWatch | None = None
         self._devices: dict[int, Attached] = {}
+        self._readouts = Readouts()
         self._next_device = 0
         self._nodes: dict[str, Any] = {}
         self._ids: dict[str, NDArray[np.int64]] = {}
@@ -113,7 +115,7 @@ class NestEngine:
         indices: list[int] = []
         try:
             for device in devices:
-                self._devices[self._next_device] = self._attach(device)
+                self._attach(self._next_device, device)
                 indices.append(self._next_device)
                 self._next_device += 1
         except BaseException:
@@ -121,22 +123,31 @@ class NestEngine:
             raise
         return indices
 
-    def _attach(self, device: Device) -> Attached:
-        nest = self._nest
+    def _attach(self, index: int, device: Device) -> None:
         kind = check_device(device)
         selected, neurons = self._select(device.neurons)
         delay = kind.delay_ms if device.delay_ms is None else device.delay_ms
         if not device.exact_delay:
             delay = max(delay, self._floor_ms)
-        what = device.name or device.kind
-        source = kind.direction == "source"
-        if source and self._started and not nest.min_delay - 1e-9 <= delay <= nest.max_delay + 1e-9:
+        if kind.direction == "source":
+            self._check_delay(device, delay)
+            with self._explained(device.name or device.kind):
+                self._devices[index] = attach_source(self._nest, device, selected, neurons, delay, self._clock)
+            return
+        self._devices[index] = Attached(device, selected)
+        if kind.reads != "spikes":
+            resolution = self._clock.resolution
+            ticks = round(delay * 1e6 / resolution) * resolution
+            self._readouts.add(index, device, selected, ticks, resolution, self._clock.now)
+
+    def _check_delay(self, device: Device, delay: float) -> None:
+        nest = self._nest
+        if self._clock.now + self._clock.origin and not nest.min_delay - 1e-9 <= delay <= nest.max_delay + 1e-9:
             raise AnimatError(
-                f"{what}: NEST fixed its delays at the first step, from {nest.min_delay:g} to {nest.max_delay:g} ms; "
-                f"a delay of {delay:g} ms is possible for a device attached before it (reset, or start again)"
+                f"{device.name or device.kind}: NEST fixed its delays at the first step, from {nest.min_delay:g} to "
+                f"{nest.max_delay:g} ms; a delay of {delay:g} ms is possible for a source attached before it "
+                "(reset, or start again)"
             )
-        with self._explained(what):
-            return attach(nest, device, selected, neurons, delay, self._clock)
 
     def detach(self, devices: Sequence[int]) -> None:
         """Detach devices by index; see `BrainEngine.detach`."""
@@ -144,6 +155,7 @@ class NestEngine:
             self._device(index)
         for index in devices:
             release(self._devices.pop(index), self._clock)
+            self._readouts.remove(index)
 
     def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
         """Simulate to tick `until`; see `BrainEngine.advance`."""
@@ -172,7 +184,8 @@ class NestEngine:
             clock.now = until
             senders, times = watch.take(clock.origin)
             counts, records = watch.sort(senders, times)
-            values, spikes = self._read(senders, times, until)
+            values = self._readouts.advance(senders, times, until)
+            spikes = self._recorded(senders, times)
             sample = watch.thinned(records)
         t4 = time.perf_counter()
         watch.write(records)
@@ -190,22 +203,15 @@ class NestEngine:
             memory_mb=_peak_memory_mb(),
         )
 
-    def _read(
-        self, senders: NDArray[np.int64], ticks: NDArray[np.int64], until: int
-    ) -> tuple[list[float | list[float]], dict[int, tuple[bytes, bytes]]]:
-        """Return the values of all sinks, and the spikes of all recorders by time and index."""
-        values: list[float | list[float]] = []
+    def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
+        """Return the spikes of all spike recorders by time and index."""
         spikes = {}
         for index, found in self._devices.items():
-            if found.nodes is not None:
-                continue
-            element, when = found.neurons.find(senders, ticks)
-            if found.readout is not None:
-                values.append(found.readout.advance(element, when, until))
-                continue
-            order = np.lexsort((element, when))
-            spikes[index] = element[order].tobytes(), when[order].tobytes()
-        return values, spikes
+            if found.device.kind == "spike_recorder":
+                element, when = found.neurons.find(senders, ticks)
+                order = np.lexsort((element, when))
+                spikes[index] = element[order].tobytes(), when[order].tobytes()
+        return spikes
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """Return parameters or state variables; see `BrainEngine.get`."""
@@ -267,7 +273,8 @@ class NestEngine:
         before = {index: found.device for index, found in self._devices.items()}
         self._free()
         info = self._build()
-        self._devices = {index: self._attach(device) for index, device in before.items()}
+        for index, device in before.items():
+            self._attach(index, device)
         return info
 
     def close(self) -> None:
@@ -279,11 +286,7 @@ class NestEngine:
     def _free(self) -> None:
         if self._watch is not None:
             self._watch.close()
-        self._watch, self._nodes, self._devices = None, {}, {}
-
-    @property
-    def _started(self) -> bool:
-        return self._clock.now + self._clock.origin > 0
+        self._watch, self._nodes, self._devices, self._readouts = None, {}, {}, Readouts()
 
     def _device(self, index: int) -> Attached:
         if index not in self._devices:
