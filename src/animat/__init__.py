@@ -33,6 +33,24 @@ if TYPE_CHECKING:
     from animat.transfer.words import log as log
     from animat.transfer.words import message as message
 
+_DECLARATIONS = (
+    "actuator",
+    "colour",
+    "control",
+    "image",
+    "joint",
+    "joint_effort",
+    "muscle_feedback",
+    "muscles",
+    "parameter",
+    "sensor",
+    "shared",
+    "spike_sink",
+    "spike_source",
+    "transfer_function",
+    "variable",
+    "wrench",
+)
 _WHERE = {
     "AnimatError": "animat.errors",
     "Simulation": "animat.simulation.session",
@@ -41,30 +59,10 @@ _WHERE = {
     "log": "animat.transfer.words",
     "message": "animat.transfer.words",
     "open_run": "animat.run.reader",
-    **{
-        name: "animat.transfer.declare"
-        for name in (
-            "actuator",
-            "colour",
-            "control",
-            "image",
-            "joint",
-            "joint_effort",
-            "muscle_feedback",
-            "muscles",
-            "parameter",
-            "sensor",
-            "shared",
-            "spike_sink",
-            "spike_source",
-            "transfer_function",
-            "variable",
-            "wrench",
-        )
-    },
+    **dict.fromkeys(_DECLARATIONS, "animat.transfer.declare"),
 }
 
-__all__ = [*_WHERE]  # noqa: PLE0604
+__all__ = [*_WHERE]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,9 @@ def run(*words, cwd=None, stdin=""):
     )
 
 
-@pytest.mark.parametrize("command", ["run", "attach", "validate", "describe", "new", "verify", "export", "bench", "info"])
+@pytest.mark.parametrize(
+    "command", ["run", "attach", "validate", "describe", "new", "verify", "export", "bench", "info"]
+)
 def test_help_shows_an_example(command):
     done = run(command, "--help")
     assert done.returncode == 0 and f"animat {command}" in done.stdout

@@ -108,12 +108,20 @@ def test_round_trip(tmp_path):
     assert read_experiment(tmp_path).part == part
 
 
-_leaves = st.none() | st.booleans() | st.integers(-5, 5) | st.floats() | st.text(max_size=8) | st.sampled_from(
-    ["20 ms", "1 s", "5 kHz", "A", "-3 mV", "1e400 ms"]
+_leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["20 ms", "1 s", "5 kHz", "A", "-3 mV", "1e400 ms"])
 )
 _values = st.recursive(
     _leaves,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6) | st.sampled_from(list(ExperimentPart.model_fields)), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(max_size=6) | st.sampled_from(list(ExperimentPart.model_fields)), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
@@ -121,7 +129,9 @@ _values = st.recursive(
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=st.dictionaries(
-        st.sampled_from([*ExperimentPart.model_fields, "brain.threads", "brain.network", "body.model", "events.0", "unknown"]),
+        st.sampled_from(
+            [*ExperimentPart.model_fields, "brain.threads", "brain.network", "body.model", "events.0", "unknown"]
+        ),
         _values,
         max_size=4,
     )

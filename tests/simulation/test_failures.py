@@ -13,7 +13,6 @@ import animat
 from animat.experiment.read import read_experiment
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
-
 from conftest import PENDULUM, TRANSFER
 
 

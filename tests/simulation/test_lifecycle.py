@@ -39,5 +39,5 @@ def test_every_trigger_in_every_state(state: State, trigger: str) -> None:
 
 
 def test_nothing_leaves_a_final_state() -> None:
-    assert FINAL == {State.STOPPED, State.COMPLETED, State.FAILED}
+    assert {State.STOPPED, State.COMPLETED, State.FAILED} == FINAL
     assert not [state for state, _ in ALLOWED if state in FINAL]

@@ -185,7 +185,9 @@ def test_shared_variables_pass_between_functions_in_the_same_step():
 
 
 def test_readonly_attributes_and_wrong_names_teach():
-    @transfer_function(level=shared("level", 0.0, readonly=True), push=muscles("M"), read=spike_sink("A", "population_rate"))
+    @transfer_function(
+        level=shared("level", 0.0, readonly=True), push=muscles("M"), read=spike_sink("A", "population_rate")
+    )
     def bad(t, level, push, read):
         for action in (
             lambda: setattr(level, "value", 1),

@@ -96,7 +96,9 @@ def test_verify_repeats_live_edits_and_settings(pendulum, tmp_path):
     first = animat.open_run(tmp_path / "run")
     again = verify(tmp_path / "run", tmp_path / "again", quiet)
     assert again.verdict == "identical"
-    assert [event["kind"] for event in animat.open_run(tmp_path / "again").events if event["kind"] in ("edit", "set")] == [
+    assert [
+        event["kind"] for event in animat.open_run(tmp_path / "again").events if event["kind"] in ("edit", "set")
+    ] == [
         "edit",
         "set",
     ]

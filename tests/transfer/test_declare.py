@@ -73,7 +73,6 @@ def test_parameters_must_match_the_declaration():
             pass
 
 
-
 def test_errors_in_a_file_have_file_and_line():
     with pytest.raises(AnimatError) as caught:
         load_functions("x = 1\nx = (", "tf.py")

@@ -9,19 +9,24 @@ from typing import Annotated
 import typer
 
 from animat.cli.terminal import console
-from animat.simulation.session import attach as join
 from animat.simulation.session import Simulation
+from animat.simulation.session import attach as join
 from animat.simulation.view.live import open_view
 from animat.units import format_time
 
 __all__ = ["attach"]
 
-_COMMANDS = "pause, resume, step [N], run TIME, stop, reset, status, get TARGET [NAME ..], set TARGET NAME=VALUE, edit FILE PATH, quit"
+_COMMANDS = (
+    "pause, resume, step [N], run TIME, stop, reset, status, get TARGET [NAME ..], set TARGET NAME=VALUE, "
+    "edit FILE PATH, quit"
+)
 
 
 def attach(
     run: Annotated[Path, typer.Argument(help="The run folder of a running simulation.")],
-    command: Annotated[list[str] | None, typer.Argument(help=f"One of: {_COMMANDS}. Without: read them line by line.")] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(help=f"One of: {_COMMANDS}. Without: read them line by line.")
+    ] = None,
     view: Annotated[bool, typer.Option("--view", help="Show body and spikes on a local page.")] = False,
 ) -> None:
     """Join a running simulation; leaving it changes nothing.
@@ -45,7 +50,7 @@ def attach(
                 try:
                     _do(simulation, words)
                 except Exception as error:
-                    console.print(f"[red]{str(error)}[/]")
+                    console.print(f"[red]{error!s}[/]")
 
 
 def _do(simulation: Simulation, words: list[str]) -> None:

@@ -18,7 +18,9 @@ __all__ = ["describe"]
 
 
 def describe(
-    experiment: Annotated[str | None, typer.Argument(help="A folder or a shipped name; without: list what ships.")] = None,
+    experiment: Annotated[
+        str | None, typer.Argument(help="A folder or a shipped name; without: list what ships.")
+    ] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override an entry.")] = None,
 ) -> None:
     """List every population, muscle, joint, control and sensor that can be addressed.

@@ -41,7 +41,9 @@ def info() -> None:
     for column in ("package", "for", "version"):
         table.add_column(column)
     for module, package, purpose, install in _ENGINES:
-        table.add_row(module, purpose, _version(package) if find_spec(module) else f"missing: {install}".replace("[", "\\["))
+        table.add_row(
+            module, purpose, _version(package) if find_spec(module) else f"missing: {install}".replace("[", "\\[")
+        )
     console.print(table)
     for kind in ("experiments", "networks", "bodies"):
         console.print(f"{kind}: {', '.join(library_names(kind))}")

@@ -19,7 +19,9 @@ __all__ = ["new"]
 def new(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
     source: Annotated[str | None, typer.Option("--from", metavar="NAME", help="Copy this shipped experiment.")] = None,
-    brain: Annotated[Path | None, typer.Option(help="Your PyNEST script (leaves `populations`) or network.yaml.")] = None,
+    brain: Annotated[
+        Path | None, typer.Option(help="Your PyNEST script (leaves `populations`) or network.yaml.")
+    ] = None,
     body: Annotated[Path | None, typer.Option(help="Your MJCF, URDF, body.yaml or .osim file.")] = None,
     kind: Annotated[str, typer.Option(help="What the brain script is written in: pynest or pynn.")] = "pynest",
 ) -> None:
@@ -32,7 +34,9 @@ def new(
     if source is not None:
         if brain or body:
             raise AnimatError("give either --from NAME, or --brain and --body")
-        shutil.copytree(find_experiment(source), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            find_experiment(source), folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
     elif brain is not None and body is not None:
         with ProgressLine() as progress:
             scaffold(folder, brain, body, kind, progress)

@@ -84,7 +84,10 @@ def _show(runner: Runner, folder: Path, report: bool) -> None:
         table.add_row("spikes", f"{summary['spikes']:,}")
     comparison = summary.get("comparison", {})
     if "mean" in comparison:
-        table.add_row(comparison["label"], f"{1000 * comparison['mean']:+.2f} mm on average, {1000 * comparison['final']:+.2f} mm at the end")
+        table.add_row(
+            comparison["label"],
+            f"{1000 * comparison['mean']:+.2f} mm on average, {1000 * comparison['final']:+.2f} mm at the end",
+        )
     for aside in summary.get("transfer_functions_put_aside", []):
         table.add_row("put aside", f"{aside['function']}: {aside['problem']}")
     table.add_row("run folder", str(folder))

@@ -42,8 +42,8 @@ def validate(
         else:
             neurons, synapses, memory = sizes
             console.print(
-                f"{name}: {neurons:,} neurons, {synapses:,.0f} synapses expected, about {memory / 1e9:.2f} GB of memory "
-                f"({found.memory_available / 1e9:.1f} GB free)"
+                f"{name}: {neurons:,} neurons, {synapses:,.0f} synapses expected, about {memory / 1e9:.2f} GB of "
+                f"memory ({found.memory_available / 1e9:.1f} GB free)"
             )
     for remark in found.remarks:
         console.print(f"note: {remark}", style="yellow", markup=False)

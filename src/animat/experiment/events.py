@@ -149,7 +149,9 @@ def _set(
     if kind == "neurons":
         if not rest:
             raise AnimatError("set {neurons: ...} needs at least one parameter, for example I_e: 100 pA")
-        return f"neurons:{_population(value[kind], brains)}", {name: neuron_value(name, item) for name, item in rest.items()}
+        return f"neurons:{_population(value[kind], brains)}", {
+            name: neuron_value(name, item) for name, item in rest.items()
+        }
     if set(rest) != {"value"}:
         raise AnimatError(f"set {{{kind}: ...}} needs exactly one more entry, value")
     if kind == "parameter":
@@ -180,4 +182,3 @@ def neuron_value(name: str, value: Any) -> float:
         return float(value)
     unit = next((unit for start, unit in _NEURON_UNITS if name.startswith(start)), "")
     return quantity(value, unit)
-

@@ -174,7 +174,11 @@ def _actuated(controls: Sequence[object], imports: set[str]) -> tuple[str, str, 
                 low, high = getattr(port, "low", 0.0), getattr(port, "high", 1.0)
                 top = high if high < 1e300 else 1.0
                 bottom = max(0.0, low) if low > -1e300 else 0.0
-                span = f"min(1.0, rate.rate / 50.0) * {top:g}" if bottom == 0.0 else f"{bottom:g} + min(1.0, rate.rate / 50.0) * {top - bottom:g}"
+                span = (
+                    f"min(1.0, rate.rate / 50.0) * {top:g}"
+                    if bottom == 0.0
+                    else f"{bottom:g} + min(1.0, rate.rate / 50.0) * {top - bottom:g}"
+                )
                 return f'{function}("{part}")', attribute, part, span
     raise AnimatError("the body has nothing to command: no muscle, actuator or joint effort")
 

@@ -94,7 +94,9 @@ class EventPart(_Part):
     def _one_action(self) -> EventPart:
         actions = [name for name in ACTIONS if getattr(self, name) is not None]
         if len(actions) != 1:
-            raise ValueError(f"an event needs exactly one of {', '.join(ACTIONS)}; found {', '.join(actions) or 'none'}")
+            raise ValueError(
+                f"an event needs exactly one of {', '.join(ACTIONS)}; found {', '.join(actions) or 'none'}"
+            )
         if self.at < 0:
             raise ValueError("at must not be before 0 ms")
         return self

@@ -75,7 +75,10 @@ def validate(
     step = experiment.part.step
     for at, kind, *_ in specs:
         if at % step:
-            remarks.append(f"the event {kind} at {at / 1e6:g} ms takes effect with the next step ({-(-at // step) * step / 1e6:g} ms)")
+            remarks.append(
+                f"the event {kind} at {at / 1e6:g} ms takes effect with the next step "
+                f"({-(-at // step) * step / 1e6:g} ms)"
+            )
         if experiment.part.duration is not None and at >= experiment.part.duration:
             remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
     brains = {name: _sizes(brain) if isinstance(brain, Network) else None for name, brain in parts.brains.items()}
@@ -83,8 +86,8 @@ def validate(
     needed = sum(item[2] for item in brains.values() if item is not None)
     if needed > found.memory_available:
         raise AnimatError(
-            f"the brain needs about {needed / 1e9:.1f} GB of memory and this machine has {found.memory_available / 1e9:.1f} GB "
-            "free; make it smaller",
+            f"the brain needs about {needed / 1e9:.1f} GB of memory and this machine has "
+            f"{found.memory_available / 1e9:.1f} GB free; make it smaller",
             file=experiment.file,
         )
     return found

@@ -126,7 +126,9 @@ def _read_control(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise AnimatError(f"cannot read it: {error}", file=path) from None
     if description.get("protocol") != PROTOCOL:
-        raise AnimatError(f"speaks control protocol {description.get('protocol')}, this animat speaks {PROTOCOL}", file=path)
+        raise AnimatError(
+            f"speaks control protocol {description.get('protocol')}, this animat speaks {PROTOCOL}", file=path
+        )
     if not _alive(int(description["pid"])):
         raise AnimatError(f"the simulation in {folder} is not running any more{_how_it_ended(folder)}")
     return description

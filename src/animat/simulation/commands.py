@@ -124,8 +124,6 @@ def _set(runner: Runner, command: Command) -> None:
 
 def _info(runner: Runner, command: Command) -> None:
     """info(): populations, bodies' ports and scene, signals: all that can be addressed."""
-
-
     command.reply(
         {
             "status": runner.status(),
@@ -149,4 +147,3 @@ COMMANDS: dict[str, Callable[[Runner, Command], None]] = {
     "step": _step,
     "stop": _stop,
 }
-

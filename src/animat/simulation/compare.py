@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from animat.errors import AnimatError
-from animat.run.reader import Run, open_run
 from animat.run.files import write_json
+from animat.run.reader import Run, open_run
 from animat.simulation.lifecycle import State
 from animat.simulation.runner import Progress, Runner
 

@@ -221,4 +221,3 @@ class ControlEndpoint:
             self._router.send_multipart([client, msgspec.msgpack.encode({"id": number, **now})])
         else:
             self.commands.put(Command(name, arguments, self._answer(client, number)))
-

@@ -77,7 +77,9 @@ def _keep_description(experiment: Experiment, folder: Path) -> None:
     names = {FILE, *experiment.part.transfer_functions}
     for entry in experiment.folder.rglob("*"):
         small = entry.is_file() and entry.stat().st_size < 10_000_000
-        if small and not any(part.startswith((".", "__pycache__")) for part in entry.relative_to(experiment.folder).parts):
+        if small and not any(
+            part.startswith((".", "__pycache__")) for part in entry.relative_to(experiment.folder).parts
+        ):
             names.add(str(entry.relative_to(experiment.folder)))
     if len(names) > 200:
         names = {FILE, *experiment.part.transfer_functions}
@@ -87,4 +89,6 @@ def _keep_description(experiment: Experiment, folder: Path) -> None:
         try:
             shutil.copyfile(experiment.folder / name, target)
         except OSError as error:
-            raise AnimatError(f"cannot copy it into the run folder: {error.strerror}", file=experiment.folder / name) from None
+            raise AnimatError(
+                f"cannot copy it into the run folder: {error.strerror}", file=experiment.folder / name
+            ) from None

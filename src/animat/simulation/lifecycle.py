@@ -30,10 +30,10 @@ _TABLE: dict[str, dict[State, State]] = {
     "initialize": {State.CREATED: State.INITIALIZED},
     "run": {State.INITIALIZED: State.RUNNING, State.PAUSED: State.RUNNING, State.RUNNING: State.RUNNING},
     "pause": {State.RUNNING: State.PAUSED, State.PAUSED: State.PAUSED, State.INITIALIZED: State.INITIALIZED},
-    "reset": {state: State.INITIALIZED for state in (State.INITIALIZED, State.RUNNING, State.PAUSED)},
+    "reset": dict.fromkeys((State.INITIALIZED, State.RUNNING, State.PAUSED), State.INITIALIZED),
     "complete": {State.RUNNING: State.COMPLETED},
-    "stop": {state: State.STOPPED for state in _LIVE},
-    "fail": {state: State.FAILED for state in _LIVE},
+    "stop": dict.fromkeys(_LIVE, State.STOPPED),
+    "fail": dict.fromkeys(_LIVE, State.FAILED),
 }
 
 

@@ -56,7 +56,7 @@ def set_value(runner: Runner, target: str, value: Any) -> list[tuple[str, Any]]:
         if brain is None:
             brain = next(iter(runner.links))
         link = runner.links[brain]
-        before = {key: values for key, values in link.get(selection, list(value)).items()}
+        before = link.get(selection, list(value))
         link.set(selection, value)
         return [(target, before)]
     if kind == "parameter":

@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -35,7 +34,7 @@ from animat.simulation.outside import apply_event, set_value
 from animat.simulation.profile import Profile
 from animat.simulation.signals import Signals, body_columns, body_row
 from animat.simulation.summary import manifest, summary
-from animat.transfer.bind import Bound, Surroundings, bind
+from animat.transfer.bind import bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
 from animat.transfer.declare import DevicePort
 from animat.transfer.dry import dry_call
@@ -322,7 +321,9 @@ class Runner:
         self._outside(finished.events)
         t6 = clock()
         self.steps += 1
-        self.profile.add(self.writer, self.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5, t6), finished.transfer_s)
+        self.profile.add(
+            self.writer, self.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5, t6), finished.transfer_s
+        )
         duration = self.experiment.part.duration
         self.progress("simulating", None if duration is None else loop.time / duration)
 
@@ -357,12 +358,19 @@ class Runner:
                 if side.reply is not None:
                     control.publish(
                         b"poses",
-                        {"tick": tick, "body": name, "poses": side.reply.poses.tolist(), "paths": side.reply.paths.tolist()},
+                        {
+                            "tick": tick,
+                            "body": name,
+                            "poses": side.reply.poses.tolist(),
+                            "paths": side.reply.paths.tolist(),
+                        },
                     )
 
     def _outside(self, events: list[Event]) -> None:
         for event in events:
-            self.writer.event("event", self.loop.time, action=event.kind, target=event.target, value=event.value, undo=event.undo)
+            self.writer.event(
+                "event", self.loop.time, action=event.kind, target=event.target, value=event.value, undo=event.undo
+            )
             if event.kind == "message" and not event.undo:
                 self.tell(str(event.value))
             elif event.kind == "stop" and not event.undo:

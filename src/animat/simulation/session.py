@@ -129,15 +129,15 @@ class Simulation:
         return dict(self._client.request("sources"))
 
     def get(self, target: str, *names: str) -> Any:
-        """Return values: ``get("POP[0:3]", "V_m")``, ``get("signal:NAME")``, ``get("variable:NAME")``, ``get("parameter:NAME")``."""
+        """Return values, as in ``get("POP[0:3]", "V_m")``, ``get("signal:NAME")``, variable: or parameter:."""
         return self._client.request("get", target=target, names=list(names))
 
     def set(self, target: str, value: Any = None, **values: Any) -> None:
-        """Set values: ``set("POP", I_e="100 pA")``, ``set("parameter:NAME", "5 kHz")``, ``set("control:PORT", 1.0)``."""
+        """Set values, as in ``set("POP", I_e="100 pA")``, ``set("parameter:NAME", "5 kHz")``, control: or variable:."""
         self._client.request("set", target=target, value=values or value)
 
     def stream(self, *topics: str, timeout: float | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield (topic, content) of state, signals, spikes, poses and message as they come; drops what is read too slowly."""
+        """Yield (topic, content) of state, signals, spikes, poses, message; drops what is read too slowly."""
         return self._client.stream(*topics, timeout=timeout)
 
     @property
@@ -154,7 +154,11 @@ class Simulation:
         """Return state, tick, steps, real-time factor; also of one that has ended."""
         if not self._client.alive:
             summary = open_run(self.folder).summary or {}
-            return {"state": summary.get("state", "failed"), "tick": round(summary.get("simulated_ms", 0) * 1e6), **summary}
+            return {
+                "state": summary.get("state", "failed"),
+                "tick": round(summary.get("simulated_ms", 0) * 1e6),
+                **summary,
+            }
         return dict(self._client.request("status"))
 
     def info(self) -> dict[str, Any]:

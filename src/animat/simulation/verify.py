@@ -26,7 +26,9 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
     run = open_run(folder)
     manifest, summary = run.manifest, run.summary
     if not manifest or not (folder / "experiment").is_dir():
-        raise AnimatError(f"{folder} does not hold a run that can be repeated: its manifest.json or experiment/ is missing")
+        raise AnimatError(
+            f"{folder} does not hold a run that can be repeated: its manifest.json or experiment/ is missing"
+        )
     steps = int(summary.get("steps") or len(run.profile.get("step", ())))
     if not steps:
         raise AnimatError(f"the run in {folder} has no finished step to compare")
@@ -35,9 +37,7 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
         shutil.rmtree(place)
     experiment = read_experiment(folder / "experiment", manifest.get("overrides", []))
     replay = [
-        Replay(int(event["tick"]), event["kind"], event)
-        for event in run.events
-        if event["kind"] in ("edit", "set")
+        Replay(int(event["tick"]), event["kind"], event) for event in run.events if event["kind"] in ("edit", "set")
     ]
     runner = Runner(experiment, place, progress=progress, replay=replay)
     try:

@@ -199,7 +199,7 @@ def _checked_kind(kind: str, direction: str) -> None:
 def spike_sink(
     neurons: str | Sequence[str], kind: str, *, each: bool = False, as_full_sheet: bool = False, **params: Any
 ) -> DevicePort:
-    """Read spikes of neurons through a device: leaky_integrator_alpha, leaky_integrator_exp, population_rate, spike_recorder.
+    """Read spikes through a device: leaky_integrator_alpha, leaky_integrator_exp, population_rate, spike_recorder.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def _some(names: Sequence[str], kind: str) -> None:
 
 
 def muscles(*names: str, body: str | None = None, override: bool = False) -> BodyPort:
-    """Command muscles: write `.activation` (0 to 1; one number for all or one each); read `.length` (m), `.speed` (m/s), `.force` (N)."""
+    """Command muscles: write `.activation` (0 to 1, one number or one each); read what `muscle_feedback` reads."""
     _some(names, "muscle")
     attributes = {quantity: _ports(quantity, names) for quantity in ("activation", "length", "speed", "force")}
     return BodyPort(attributes, frozenset({"activation"}), body, override)

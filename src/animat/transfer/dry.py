@@ -56,7 +56,7 @@ def dry_call(
     seconds: float = 0.0,
     timeout: float = DRY_TIMEOUT_S,
 ) -> None:
-    """Call the functions of `sources` (text by file name) once at time `seconds`; `sensors` are the bodies' flat vectors.
+    """Call the functions of `sources` (text by file name) once; `sensors` are the bodies' flat vectors.
 
     Functions that read a brain whose populations are not known yet are left out.
 
@@ -77,7 +77,9 @@ def dry_call(
         brains={name: None if sizes is None else dict(sizes) for name, sizes in around.brains.items()},
         bodies={name: msgspec.structs.replace(info, scene=Scene(shapes=())) for name, info in around.bodies.items()},
         sensors={name: np.asarray(vector, np.float64).tobytes() for name, vector in sensors.items()},
-        parameters={f"{name}|{unit}": around.parameters[name](unit) for name, unit in wanted if name in around.parameters},
+        parameters={
+            f"{name}|{unit}": around.parameters[name](unit) for name, unit in wanted if name in around.parameters
+        },
         sheet_scale=[(*key, scale) for key, scale in around.sheet_scale.items()],
         seconds=seconds,
     )
