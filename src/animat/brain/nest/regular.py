@@ -8,7 +8,7 @@ from animat.errors import AnimatError
 
 __all__ = ["RegularTrains"]
 
-#: Spikes are laid out this many ticks ahead, so that an unchanged train costs a step nothing.
+#: An unchanged train is laid out this many ticks ahead, so that it costs most steps nothing.
 _AHEAD = 1_000_000_000
 
 #: A phase this near to a whole period has fired.
@@ -46,9 +46,9 @@ class RegularTrains:
             phase = (self.phases[place] + rate * (now - self.since) / 1e9) % 1.0
             self.phases[place] = 0.0 if phase > 1.0 - _FIRED else phase
         self.since = now
+        self.laid_until = max(until, now + _AHEAD) if self._next is None else until
         if self._next is not None:
             self.rates, self._next = self._next, None
-        self.laid_until = max(until, now + _AHEAD)
         return [self._spikes(rate, phase) for rate, phase in zip(self.rates, self.phases, strict=True)]
 
     def _spikes(self, rate: float, phase: float) -> list[int]:
