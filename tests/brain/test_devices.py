@@ -53,7 +53,6 @@ def test_defaults_pass_their_own_check(kind: str) -> None:
         (device("leaky_integrator_exp", receptor=1), "takes no receptor"),
         (device("poisson", delay_ms=0.0), "longer than 0 ms"),
         (device("poisson", weight=float("inf")), "must be finite"),
-        (device("fixed_frequency", params={"U": 0.5}), "synapse='tsodyks'"),
         (device("spike_recorder", weight=1.0), "takes no weight"),
         (device("poisson", neurons=()), "needs neurons"),
     ],

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from nest_brain import MS, nest
 
 from animat.brain.devices import KINDS, parameter_value
 from animat.brain.protocol import Device, Selection
 from animat.brain.readout import Readouts, unit_area_weight
 from animat.brain.selected import Selected
 
-nest = pytest.importorskip("nest")
 
-MS = 1_000_000
-
-
-def read(device: Device, spikes_ms: np.ndarray, resolution: float, delay: float, steps: int, step_ms: float) -> list[float]:
+def read(
+    device: Device, spikes_ms: np.ndarray, resolution: float, delay: float, steps: int, step_ms: float
+) -> list[float]:
     readouts = Readouts()
     readouts.add(0, device, Selected(np.array([5]), "x"), round(delay * MS), round(resolution * MS), 0)
     values = []

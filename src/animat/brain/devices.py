@@ -50,16 +50,6 @@ class DeviceKind:
         return {**self.settable, **self.fixed}
 
 
-#: Short-term plasticity, for sources of whole trains.
-_PLASTIC = {
-    "U": Parameter("", 0.5, "tsodyks: use of resources by a spike", low=0.0, open=True),
-    "tau_rec": Parameter("ms", 800.0, "tsodyks: recovery of resources", low=0.0, open=True),
-    "tau_fac": Parameter("ms", 0.0, "tsodyks: facilitation (0: none)", low=0.0),
-}
-
-#: The synapses that these make: static, or with short-term plasticity after Tsodyks and Markram.
-_SYNAPSES: dict[str, tuple[str, ...]] = {"synapse": ("static", "tsodyks")}
-
 _RATE = Parameter("Hz", 0.0, "spikes per second for every target neuron", low=0.0)
 
 KINDS: dict[str, DeviceKind] = {
@@ -76,8 +66,6 @@ KINDS: dict[str, DeviceKind] = {
         "lower than asked and stops at 500 Hz; here the rate is exact up to one spike per time step, and 0 never "
         "fires. All its neurons get the same train; with `each`, every one its own.",
         settable={"rate": _RATE},
-        fixed=_PLASTIC,
-        choices=_SYNAPSES,
         weight=0.15,
     ),
     "dc_source": DeviceKind("source", "A constant current.", settable={"amplitude": Parameter("pA", 0.0, "current")}),
@@ -105,8 +93,6 @@ KINDS: dict[str, DeviceKind] = {
         "Spikes at given times (ms since the start); setting `times` replaces those still to come, and times "
         "already past are left out. The platform lists it as injector.",
         settable={"times": Parameter("ms", (), "ascending spike times")},
-        fixed=_PLASTIC,
-        choices=_SYNAPSES,
         weight=0.15,
     ),
     "leaky_integrator_alpha": DeviceKind(
@@ -210,9 +196,6 @@ def check_device(device: Device) -> DeviceKind:
         raise AnimatError(f"the weight of {device.kind} must be finite, got {device.weight}")
     if device.delay_ms is not None and not (math.isfinite(device.delay_ms) and device.delay_ms > 0):
         raise AnimatError(f"the delay of a device must be longer than 0 ms, got {device.delay_ms} ms")
-    if "synapse" in kind.choices and device.params.get("synapse", "static") == "static":
-        for name in _PLASTIC.keys() & device.params.keys():
-            raise AnimatError(f"{device.kind}.{name} needs synapse='tsodyks'")
     if kind.reads == "spikes":
         for name, given in (("weight", device.weight), ("delay", device.delay_ms), ("receptor", device.receptor)):
             if given is not None:

@@ -67,10 +67,6 @@ def attach_source(
     attached = Attached(device, selected)
     attached.nodes = _create(nest, device, attached.elements)
     synapse: dict[str, Any] = {"weight": kind.weight if device.weight is None else device.weight, "delay": delay_ms}
-    if "synapse" in kind.choices and parameter_value(device, "synapse") == "tsodyks":
-        use = _number(device, "U")
-        synapse |= {"synapse_model": "tsodyks2_synapse", "U": use, "u": use}
-        synapse |= {name: _number(device, name) for name in ("tau_rec", "tau_fac")}
     if device.receptor is not None:
         synapse["receptor_type"] = device.receptor
     nest.Connect(attached.nodes, neurons, "one_to_one" if device.each else "all_to_all", synapse)
