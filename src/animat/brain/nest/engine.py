@@ -282,6 +282,7 @@ class NestEngine:
         if self._nest is not None and self._nodes:
             self._free()
             self._nest.ResetKernel()
+            use_cores()
 
     def _free(self) -> None:
         if self._watch is not None:

@@ -48,12 +48,14 @@ def _how_to_install(why: str) -> str:
     )
 
 
-def use_cores(threads: int) -> None:
-    """Keep this process on `threads` cores: NEST runs as many OpenMP threads as there are virtual processes."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        if threads < len(cores):
-            os.sched_setaffinity(0, cores[:threads])
+#: The cores that this process may use, where the system tells.
+_CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def use_cores(threads: int | None = None) -> None:
+    """Keep this process on `threads` cores (None: all): NEST runs an OpenMP thread for every virtual process."""
+    if _CORES:
+        os.sched_setaffinity(0, _CORES[:threads])
 
 
 def kernel_settings(settings: BrainSettings) -> dict[str, Any]:

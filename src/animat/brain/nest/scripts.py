@@ -35,8 +35,8 @@ def run_script(nest: Any, script: BrainScript, settings: BrainSettings) -> dict[
     except (OSError, UnicodeDecodeError) as error:
         raise AnimatError(f"cannot read the script: {error}", file=path) from None
     except (SyntaxError, ValueError) as error:
-        line = error.lineno if isinstance(error, SyntaxError) else None
-        raise AnimatError(f"not valid Python: {error}", file=path, line=line) from None
+        line, why = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (None, str(error))
+        raise AnimatError(f"not valid Python: {why}", file=path, line=line) from None
     namespace: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
     with _settings_kept(nest, script, settings), _in_folder(path.parent):
         try:

@@ -34,7 +34,7 @@ class _Layer:
 class SpikeWatch:
     """One recorder on all neurons of the brain, emptied at the end of every step.
 
-    Models with precise spike times keep them, to a tick.
+    NEST's times in ms are exact to far less than a tick; models with precise spike times keep them.
 
     Populations of a script may share neurons: a spike then counts for each.
     """
@@ -48,7 +48,6 @@ class SpikeWatch:
             if name not in ids:
                 raise unknown_name("population to record", name, names)
         self._populations = len(names)
-        self._resolution = settings.resolution
         self._sample = settings.sample
         self._layers: list[_Layer] = []
         size = max(int(found.max()) for found in ids.values()) + 1
@@ -60,7 +59,7 @@ class SpikeWatch:
         for found in ids.values():
             watched[found] = True
         self._wanted = None if len(wanted) == len(names) else np.array([name in wanted for name in names])
-        self._recorder = nest.Create("spike_recorder", params={"time_in_steps": True})
+        self._recorder = nest.Create("spike_recorder")
         everything = nest.NodeCollection(np.flatnonzero(watched).tolist())
         nest.Connect(everything, self._recorder, "all_to_all", {"delay": delay_ms})
         self._path = settings.shard
@@ -76,11 +75,9 @@ class SpikeWatch:
         """Return the NEST ids, ascending, and ticks of all spikes since the last call and empty the recorder."""
         events = self._recorder.get("events")
         senders = np.asarray(events["senders"], np.int64)
-        ticks = np.asarray(events["times"], np.int64) * self._resolution - origin
+        ticks = np.rint(np.asarray(events["times"]) * 1e6).astype(np.int64) - origin
         if len(senders):
             self._recorder.set([{"n_events": 0}])
-        if np.any(events["offsets"]):
-            ticks -= np.rint(np.asarray(events["offsets"]) * 1e6).astype(np.int64)
         order = np.argsort(senders, kind="stable")
         return senders[order], ticks[order]
 
