@@ -1,7 +1,7 @@
 """The paper's protocol in both engines: the original's base activations, then three muscles, against a constant torque.
 
-The limb rests at three limits before the three muscles rise and leaves them along an unstable course, which magnifies what
-the limits yield: with OpenSim's softest ones (0.1 N m/deg over 5 mrad) 1.5 mrad become 31. Both engines agree where
+The limb rests at three limits before the three muscles rise, and leaves them along an unstable course that magnifies
+what the limits yield: with limits of 0.1 N m/deg that set in over 5 mrad, 1.5 mrad become 31. The engines agree where
 both have hard limits.
 """
 
