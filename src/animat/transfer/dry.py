@@ -44,7 +44,7 @@ class _Task(msgspec.Struct):
 class _Outcome(msgspec.Struct):
     function: str
     problem: str = ""
-    file: str = ""
+    file: str | None = None
     line: int | None = None
 
 
@@ -54,7 +54,7 @@ def dry_call(
     sensors: Mapping[str, NDArray[np.float64]],
     *,
     seconds: float = 0.0,
-    timeout: float = DRY_TIMEOUT_S,
+    timeout: float | None = None,
 ) -> None:
     """Call the functions of `sources` (text by file name) once; `sensors` are the bodies' flat vectors.
 
@@ -63,8 +63,9 @@ def dry_call(
     Raises
     ------
     AnimatError
-        Naming function, file and line of the first that fails or does not return in `timeout` seconds.
+        Naming function, file and line of the first that fails or does not return in `timeout` seconds (10).
     """
+    timeout = DRY_TIMEOUT_S if timeout is None else timeout
     wanted = {
         (declaration.name, declaration.unit)
         for name, text in sources.items()
@@ -103,9 +104,11 @@ def dry_call(
         if outcome.problem:
             raise AnimatError(f"{outcome.function}: {outcome.problem}", file=outcome.file, line=outcome.line)
     if returned:
-        tail = words.decode(errors="replace").strip().splitlines()[-3:]
-        name = outcomes[-1].function if outcomes else "transfer functions"
-        raise AnimatError(f"{name} ended the trial process (exit {returned}): {' '.join(tail)}")
+        tail = " ".join(words.decode(errors="replace").strip().splitlines()[-3:])
+        last = outcomes[-1] if outcomes else _Outcome("the transfer functions")
+        raise AnimatError(
+            f"{last.function} ended the trial process (exit {returned}) {tail}".rstrip(), file=last.file, line=last.line
+        )
 
 
 def _read(said: bytes) -> list[_Outcome]:
