@@ -1,8 +1,7 @@
 """The paper's protocol in both engines: the original's base activations, then three muscles, against a constant torque.
 
-The limb rests at three limits before the three muscles rise, and leaves them along an unstable course that magnifies
-what the limits yield: with limits of 0.1 N m/deg that set in over 5 mrad, 1.5 mrad become 31. The engines agree where
-both have hard limits.
+The limb rests at three limits before the three muscles rise and leaves them along an unstable course, which
+magnifies what the limits yield: with soft ones in OpenSim (0.1 N m/degree over 5 mrad) 5 mrad become 31.
 """
 
 import numpy as np
@@ -23,7 +22,6 @@ BASE = {
     "Humerus3": 0.2,
     "Humerus4": 0.6,
 }
-HARD = {"limit_stiffness": "1 N m / degree", "limit_damping": "5e-3 N m s / degree", "limit_transition": 0.0005}
 
 
 def trajectory(engine_name: str, settings: dict[str, object]) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +50,7 @@ def trajectory(engine_name: str, settings: dict[str, object]) -> tuple[np.ndarra
 
 def test_both_engines_push_the_joystick_alike() -> None:
     mujoco, top = trajectory("mujoco", {})
-    opensim, _ = trajectory("opensim", {"tendon": "rigid", **HARD})
+    opensim, _ = trajectory("opensim", {"tendon": "rigid"})
     assert np.abs(mujoco - opensim).max() < 0.005
     assert np.ptp(mujoco, axis=0).max() > 0.3
     assert top[-1, 1] < top[24, 1] - 0.003, "stronger muscles push the joystick forward, along -y"

@@ -269,8 +269,8 @@ class _Reader:
                 number = self._quantity(value, unit.names)
         except (AnimatError, ValueError) as error:
             raise self._error(f"{where}: {error}", path) from None
-        if math.isnan(number):
-            raise self._error(f"{where}: is not a number", path)
+        if not math.isfinite(number):
+            raise self._error(f"{where}: must be a finite number, got {value!r}", path)
         return number
 
     @staticmethod
