@@ -25,7 +25,9 @@ def sheet(name: str, side: int, depth: int, half: float = 0.25) -> Population:
     return Population(name=name, model="iaf_psc_alpha", size=lattice.size, layout=lattice)
 
 
-def pairs(rule: PairwiseBernoulli, pre: Population, post: Population, extent: tuple[float, float] | None, seed: int = 1):
+def pairs(
+    rule: PairwiseBernoulli, pre: Population, post: Population, extent: tuple[float, float] | None, seed: int = 1
+):
     blocks = list(draw_pairs(rule, pre, post, extent, generator(seed, 0)))
     return np.concatenate([block[0] for block in blocks]), np.concatenate([block[1] for block in blocks])
 

@@ -46,6 +46,8 @@ class BrainLink:
         Shown by `ps` after the engine's name.
     log
         File that gets the worker's output.
+    patience_s
+        A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class BrainLink:
             on_progress=self._report,
         )
         self._progress: Progress = _quiet
+        self._patience_s = patience_s
+        self._first = True
 
     def _report(self, what: str, done: float) -> None:
         self._progress(what, done)
@@ -102,8 +106,13 @@ class BrainLink:
         return self.finish()
 
     def start(self, changes: Sequence[Change], until: int) -> None:
-        """Send the changed inputs and let the brain run to tick `until`; `finish` must follow."""
-        self._worker.start("advance", changes, until)
+        """Send the changed inputs and let the brain run to tick `until`; `finish` must follow.
+
+        The first step also sets up all connections and gets ten times the patience.
+        """
+        limit = 10 * self._patience_s if self._first else None
+        self._worker.start("advance", changes, until, limit_s=limit)
+        self._first = False
 
     def finish(self) -> BrainReply:
         """Wait for the reply of the step that was started."""
@@ -123,6 +132,7 @@ class BrainLink:
     def reset(self) -> BrainInfo:
         """See `BrainEngine.reset`."""
         info: BrainInfo = self._long("reset", reply=BrainInfo)
+        self._first = True
         return info
 
     def _long(self, method: str, *arguments: Any, reply: Any) -> Any:

@@ -105,10 +105,9 @@ def dry_call(
             raise AnimatError(f"{outcome.function}: {outcome.problem}", file=outcome.file, line=outcome.line)
     if returned:
         tail = " ".join(words.decode(errors="replace").strip().splitlines()[-3:])
-        last = outcomes[-1] if outcomes else _Outcome("the transfer functions")
-        raise AnimatError(
-            f"{last.function} ended the trial process (exit {returned}) {tail}".rstrip(), file=last.file, line=last.line
-        )
+        culprit = outcomes[-1] if outcomes else _Outcome("the transfer functions")
+        what = f"{culprit.function} ended the trial process (exit {returned}) {tail}".rstrip()
+        raise AnimatError(what, file=culprit.file, line=culprit.line)
 
 
 def _read(said: bytes) -> list[_Outcome]:

@@ -1,5 +1,5 @@
 """The OpenSim body engine (optional: needs the package `opensim`)."""
 
-from animat.body.opensim.engine import OpenSimEngine, make_opensim_engine
+from animat.body.opensim.remote import make_opensim_engine
 
-__all__ = ["OpenSimEngine", "make_opensim_engine"]
+__all__ = ["make_opensim_engine"]

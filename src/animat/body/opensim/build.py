@@ -1,4 +1,4 @@
-"""From a body model to an OpenSim model: described bodies are built, `.osim` files read; handles on what is commanded."""
+"""From a body model to an OpenSim model: described bodies are built, `.osim` files read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Built", "Limits", "build"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What holds a joint within its limits: stiffness (N m/rad), damping (N m s/rad), and the rad over which they set in.
+    """What holds a joint within its limits: N m/rad, N m s/rad, and the rad over which they set in.
 
     The same numbers count in N/m, N s/m and m for slides.
     """
@@ -80,7 +80,9 @@ def _read(model: BodyModel) -> Built:
     source = model.source
     assert source is not None
     if source.kind != "osim":
-        raise AnimatError(f"OpenSim reads .osim files only, not {source.kind.upper()}; write `engine: mujoco`", file=source.path)
+        raise AnimatError(
+            f"OpenSim reads .osim files only, not {source.kind.upper()}; write `engine: mujoco`", file=source.path
+        )
     try:
         opened = osim.Model(source.path)
         opened.finalizeConnections()
@@ -92,7 +94,11 @@ def _read(model: BodyModel) -> Built:
     coordinates = [opened.getCoordinateSet().get(i) for i in range(opened.getCoordinateSet().getSize())]
     actuators = opened.getActuators()
     free = [item for item in coordinates if not (item.isConstrained(state) or item.getDefaultLocked())]
-    others = [actuators.get(i) for i in range(actuators.getSize()) if osim.Muscle.safeDownCast(actuators.get(i)) is None]
+    others = []
+    for number in range(actuators.getSize()):
+        motor = osim.ScalarActuator.safeDownCast(actuators.get(number))
+        if motor is not None and osim.Muscle.safeDownCast(motor) is None:
+            others.append(motor)
     return Built(
         opened,
         [opened.getGround(), *(bodies.get(i) for i in range(bodies.getSize()))],
@@ -142,7 +148,9 @@ def _new(model: BodyModel, limits: Limits) -> Built:
         motor = osim.CoordinateActuator(actuator.joint)
         motor.setName(actuator.name)
         motor.setOptimalForce(actuator.gain)
-        most = math.inf if actuator.max_effort is None or not actuator.gain else abs(actuator.max_effort / actuator.gain)
+        most = (
+            math.inf if actuator.max_effort is None or not actuator.gain else abs(actuator.max_effort / actuator.gain)
+        )
         motor.setMinControl(max(actuator.low, -most))
         motor.setMaxControl(min(actuator.high, most))
         opened.addForce(motor)
@@ -238,7 +246,7 @@ def _muscle(muscle: Muscle, links: dict[str, Link], bodies: dict[str, Any]) -> A
 
 
 def _fibre_length(muscle: Muscle, links: dict[str, Link]) -> float:
-    """Return the fibre's length (m) at the reference pose with an unstretched tendon, from where equilibrium is sought."""
+    """Return the fibre's length (m) at the reference pose with a slack tendon, from where equilibrium is sought."""
     world = Link(name="world")
     points = []
     for point in muscle.path:
@@ -281,9 +289,7 @@ def _wrenches(built: Built) -> dict[str, Any]:
 
 def _magnets(built: Built, model: BodyModel) -> list[Any]:
     by_name = {body.getName(): body for body in built.bodies}
-    return [
-        _force(built, f"{magnet.name}_magnet", by_name[magnet.link], magnet.point) for magnet in model.magnets
-    ]
+    return [_force(built, f"{magnet.name}_magnet", by_name[magnet.link], magnet.point) for magnet in model.magnets]
 
 
 def _force(built: Built, name: str, body: Any, point: Sequence[float]) -> Any:

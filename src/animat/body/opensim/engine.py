@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,23 +15,19 @@ from animat.body.model import BodyModel
 from animat.body.opensim.build import Built, Limits, build
 from animat.body.opensim.ports import Controls, make_scene, sensor_ports
 from animat.body.opensim.quiet import import_opensim, quiet
-from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
-from animat.errors import AnimatError, unknown_name
-from animat.units import format_time, quantity
+from animat.body.opensim.settings import INTEGRATORS, OpenSimSettings
+from animat.body.protocol import BodyInfo, BodyReply
+from animat.errors import AnimatError
+from animat.units import format_time
 
-__all__ = ["OpenSimEngine", "make_opensim_engine"]
+__all__ = ["OpenSimEngine"]
 
 Array = NDArray[np.float64]
 
-_INTEGRATORS = {
-    "rk_merson": "RungeKuttaMerson",
-    "rk3": "RungeKutta3",
-    "cpodes": "CPodes",
-    "verlet": "Verlet",
-    "semi_explicit_euler2": "SemiExplicitEuler2",
-}
 #: While a magnet is on, its force is set anew after so many ticks.
 _MAGNET_STEP = 500_000
+#: A diverging model would make the integrator's steps ever shorter and never end; no sound one needs any this short.
+_SHORTEST_STEP_S = 1e-7
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -44,58 +39,18 @@ class _State(msgspec.Struct, frozen=True):
     controls: bytes
 
 
-def make_opensim_engine(**settings: Any) -> BodyEngine:
-    """Return the engine; `settings` are those of `OpenSimEngine`."""
-    return OpenSimEngine(**settings)
-
-
 class OpenSimEngine:
     """Runs a body model in OpenSim, in this process. OpenSim holds Python's lock while it simulates.
 
-    Parameters
-    ----------
-    tendon
-        "compliant" (Millard2012EquilibriumMuscle as published) or "rigid" (faster; within a few percent of the maximal
-        force where the tendon is at most 0.3 optimal fibre lengths long).
-    accuracy
-        Of the integrator, relative. Coarser than 1e-4 is wrong by hundredths of a radian and no faster.
-    integrator
-        "rk_merson", or "cpodes" for stiff bodies, "rk3", "verlet", "semi_explicit_euler2".
-    limit_stiffness, limit_damping, limit_transition
-        What holds a joint within its limits, in N m/rad, N m s/rad and rad or as text with a unit (the same numbers in N/m,
-        N s/m and m for slides). Trajectories depend on it, and limits without damping cost twice the time.
-
     Notes
     -----
-    Every advance uses a new integrator, so that a restored state continues bitwise. Contacts, eyes and rangefinders of a
-    model have no ports here; world objects are drawn and otherwise ignored.
+    Every advance uses a new integrator, so that a restored state continues bitwise. Contacts, eyes and rangefinders
+    of a model have no ports here; world objects are drawn and otherwise ignored.
     """
 
-    def __init__(
-        self,
-        *,
-        tendon: str = "compliant",
-        accuracy: float = 1e-5,
-        integrator: str = "rk_merson",
-        limit_stiffness: float | str = "0.1 N m / degree",
-        limit_damping: float | str = "5e-4 N m s / degree",
-        limit_transition: float | str = 0.005,
-    ) -> None:
-        if tendon not in ("compliant", "rigid"):
-            raise unknown_name("tendon", str(tendon), ("compliant", "rigid"))
-        if integrator not in _INTEGRATORS:
-            raise unknown_name("integrator", str(integrator), _INTEGRATORS)
-        self._accuracy = _number("accuracy", accuracy, "")
-        if not 0 < self._accuracy < 1:
-            raise AnimatError(f"accuracy lies between 0 and 1, for example 1e-5; got {accuracy!r}")
-        self._limits = Limits(
-            stiffness=_number("limit_stiffness", limit_stiffness, "N m / rad"),
-            damping=_number("limit_damping", limit_damping, "N m s / rad"),
-            transition=_number("limit_transition", limit_transition, "rad"),
-        )
-        if self._limits.stiffness <= 0 or self._limits.damping < 0 or self._limits.transition <= 0:
-            raise AnimatError("limit_stiffness and limit_transition must be positive, limit_damping not negative")
-        self._tendon, self._integrator = tendon, integrator
+    def __init__(self, settings: OpenSimSettings) -> None:
+        self._settings = settings
+        self._limits = Limits(settings.limit_stiffness, settings.limit_damping, settings.limit_transition)
         self._osim = import_opensim()
         self._built: Built | None = None
 
@@ -104,7 +59,7 @@ class OpenSimEngine:
         self.close()
         check_model(model)
         with quiet(), self._explained(f"OpenSim cannot build {model.name!r}"):
-            built = self._built = build(model, self._tendon, self._limits)
+            built = self._built = build(model, self._settings.tendon, self._limits)
             built.model.equilibrateMuscles(built.state)
         self._model = model
         self._controls = Controls(built, model)
@@ -144,7 +99,10 @@ class OpenSimEngine:
             raise AnimatError(f"cannot advance from {format_time(self._time)} to {format_time(until)}: time only grows")
         self._set_controls(controls)
         held = self._controls.held(controls)
-        with quiet(), self._explained(f"OpenSim's physics failed between {format_time(self._time)} and {format_time(until)}"):
+        with (
+            quiet(),
+            self._explained(f"OpenSim's physics failed between {format_time(self._time)} and {format_time(until)}"),
+        ):
             if self._model.activation_dynamics:
                 for muscle, value in held:
                     muscle.setActivation(self._state, value)
@@ -199,8 +157,9 @@ class OpenSimEngine:
         manager = osim.Manager(built.model)
         manager.setWriteToStorage(False)
         manager.setPerformAnalyses(False)
-        manager.setIntegratorMethod(getattr(osim.Manager, f"IntegratorMethod_{_INTEGRATORS[self._integrator]}"))
-        manager.setIntegratorAccuracy(self._accuracy)
+        manager.setIntegratorMethod(getattr(osim.Manager, f"IntegratorMethod_{INTEGRATORS[self._settings.integrator]}"))
+        manager.setIntegratorMinimumStepSize(_SHORTEST_STEP_S)
+        manager.setIntegratorAccuracy(self._settings.accuracy)
         manager.initialize(self._state)
         result = manager.integrate(until / 1e9)
         # A copied State would keep stale poses in its cache; setting the values of the one that stays makes them new.
@@ -256,14 +215,3 @@ class OpenSimEngine:
             yield
         except RuntimeError as error:
             raise AnimatError(f"{what}: {' '.join(str(error).split())[:500]}") from None
-
-
-def _number(name: str, value: float | str, unit: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    if not isinstance(value, str):
-        raise AnimatError(f"{name} must be a number{f' of {unit}' if unit else ''}, got {value!r}")
-    try:
-        return quantity(value, unit)
-    except AnimatError as error:
-        raise AnimatError(f"{name}: {error}") from None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.layout import Layout
-from animat.body.model import BodyModel
+from animat.body.model import BodyModel, Link, WorldObject
 from animat.body.opensim.build import Built
 from animat.body.opensim.quiet import import_opensim
 from animat.body.pose import compose
@@ -35,19 +35,30 @@ class Controls:
             self._commands.append(layout.add(f"actuator/{actuator.getName()}", "", low=low, high=high))
         self._magnets = [layout.add(f"magnet/{magnet.name}", "N").start for magnet in model.magnets]
         self._efforts = [
-            layout.add(f"effort/{coordinate.getName()}", _units(coordinate)[1]).start for coordinate in built.coordinates
+            layout.add(f"effort/{coordinate.getName()}", _units(coordinate)[1]).start
+            for coordinate in built.coordinates
         ]
         self._wrenches = {link: layout.add(f"wrench/{link}", "N, N m", (6,)) for link in built.wrenches}
         self._colours = [
-            layout.add(f"colour/{item.name}", "", (4,), rest=(item.shapes[0].colour if item.shapes else (0, 0, 0, 1)), low=0, high=1)
+            layout.add(
+                f"colour/{item.name}",
+                "",
+                (4,),
+                rest=(item.shapes[0].colour if item.shapes else (0, 0, 0, 1)),
+                low=0,
+                high=1,
+            )
             for item in model.objects
         ]
         self._poses = [
-            layout.add(f"pose/{item.name}", "m, 1", (7,), rest=(*item.position, *item.quaternion)) for item in model.objects
+            layout.add(f"pose/{item.name}", "m, 1", (7,), rest=(*item.position, *item.quaternion))
+            for item in model.objects
         ]
         self._rewards = [layout.add(f"reward/{reward.name}", "", low=0.0, high=1.0).start for reward in model.rewards]
         self.ports = tuple(layout.ports)
-        self.rest = np.concatenate([np.broadcast_to(port.rest, port.shape).ravel() for port in self.ports] or [np.zeros(0)])
+        self.rest = np.concatenate(
+            [np.broadcast_to(port.rest, port.shape).ravel() for port in self.ports] or [np.zeros(0)]
+        )
         self._may_be_nan = np.zeros(len(self.rest), bool)
         self._may_be_nan[self._clamps] = True
 
@@ -89,7 +100,9 @@ class Controls:
 
     def attract(self, controls: Array, state: Any) -> None:
         """Set every magnet's force to its pull on the present position."""
-        for (force, constants), magnet, place in zip(self._built.magnets, self._model.magnets, self._magnets, strict=True):
+        for (force, constants), magnet, place in zip(
+            self._built.magnets, self._model.magnets, self._magnets, strict=True
+        ):
             held = float(controls[place])
             force.setAppliesForce(state, held != 0.0)
             if held == 0.0:
@@ -132,7 +145,8 @@ def sensor_ports(built: Built, model: BodyModel) -> tuple[Port, ...]:
 def make_scene(built: Built, model: BodyModel, state: Any) -> Scene:
     """Return what is drawn: the described shapes, or rods between a file's joints."""
     shapes = []
-    for place, part in enumerate((*model.links, *model.objects), start=1):
+    parts: list[Link | WorldObject] = [*model.links, *model.objects]
+    for place, part in enumerate(parts, start=1):
         shapes += [
             Shape(
                 link=place,
@@ -150,34 +164,47 @@ def make_scene(built: Built, model: BodyModel, state: Any) -> Scene:
     if model.focus is not None:
         focus = model.focus
     else:
-        origins = np.array([[body.getTransformInGround(state).p().get(i) for i in range(3)] for body in built.bodies[1:]])
+        origins = np.array(
+            [[body.getTransformInGround(state).p().get(i) for i in range(3)] for body in built.bodies[1:]]
+        )
         centre = origins.mean(axis=0) if len(origins) else np.zeros(3)
         radius = float(np.max(np.linalg.norm(origins - centre, axis=1), initial=0.0)) * 1.3 or 1.0
-        focus = (*(float(value) for value in centre), radius)
+        focus = (float(centre[0]), float(centre[1]), float(centre[2]), radius)
     counts = tuple(muscle.getGeometryPath().getPathPointSet().getSize() for muscle in built.muscles)
     return Scene(shapes=tuple(shapes), muscle_points=counts, focus=focus)
 
 
 def _rods(built: Built) -> list[Shape]:
-    """Return a rod from every body's origin to each joint that hangs on it."""
+    """Return a rod from every body's origin to each joint that hangs on it, or through its centre of mass."""
     names = {body.getAbsolutePathString(): place for place, body in enumerate(built.bodies)}
-    shapes = []
+    ends: dict[int, list[Array]] = {place: [] for place in range(1, len(built.bodies))}
     joints = built.model.getJointSet()
     for number in range(joints.getSize()):
         frame = joints.get(number).getParentFrame()
-        link = names.get(frame.findBaseFrame().getAbsolutePathString())
-        place = frame.findTransformInBaseFrame().p()
-        end = np.array([place.get(i) for i in range(3)])
-        length = float(np.linalg.norm(end))
-        if link in (None, 0) or length < 1e-6:
-            continue
-        x, y, z = end / length
-        tilt, heading = np.arccos(np.clip(z, -1.0, 1.0)) / 2, np.arctan2(y, x) / 2
-        turn = compose((float(np.cos(heading)), 0.0, 0.0, float(np.sin(heading))), (float(np.cos(tilt)), 0.0, float(np.sin(tilt)), 0.0))
-        middle = (float(end[0] / 2), float(end[1] / 2), float(end[2] / 2))
-        assert link is not None
-        shapes.append(Shape(link=link, kind="capsule", size=(0.04 * length, length / 2), position=middle, quaternion=turn))
+        place = names.get(frame.findBaseFrame().getAbsolutePathString(), 0)
+        if place:
+            ends[place].append(_numbers(frame.findTransformInBaseFrame().p()))
+    shapes = []
+    for place, found in ends.items():
+        for end in found or [2 * _numbers(built.bodies[place].getMassCenter())]:
+            length = float(np.linalg.norm(end))
+            if length > 1e-6:
+                shapes.append(_rod(place, end, length))
     return shapes
+
+
+def _rod(link: int, end: Array, length: float) -> Shape:
+    x, y, z = end / length
+    tilt, heading = float(np.arccos(np.clip(z, -1.0, 1.0))) / 2, float(np.arctan2(y, x)) / 2
+    turn = compose((np.cos(heading), 0.0, 0.0, np.sin(heading)), (np.cos(tilt), 0.0, np.sin(tilt), 0.0))
+    w, i, j, k = map(float, turn)
+    middle = (float(end[0] / 2), float(end[1] / 2), float(end[2] / 2))
+    size = (0.04 * length, length / 2)
+    return Shape(link=link, kind="capsule", size=size, position=middle, quaternion=(w, i, j, k))
+
+
+def _numbers(vector: Any) -> Array:
+    return np.array([vector.get(i) for i in range(3)], float)
 
 
 def _units(coordinate: Any) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from animat.errors import AnimatError
 
-__all__ = ["import_opensim", "quiet"]
+__all__ = ["import_opensim", "missing", "quiet"]
 
 
 @lru_cache(maxsize=1)
@@ -27,13 +27,18 @@ def import_opensim() -> Any:
     try:
         import opensim
     except ImportError as error:
-        raise AnimatError(
-            f"the body engine opensim is not installed ({error}). Install it with: pip install 'animat[opensim]' "
-            "(Python 3.11 to 3.13 on x86-64 Linux, Windows or a Mac), or write `engine: mujoco`"
-        ) from None
+        raise missing(str(error)) from None
     opensim.Logger.setLevelString("off")
     opensim.Logger.removeFileSink()
     return opensim
+
+
+def missing(why: str) -> AnimatError:
+    """Return the error that says how to install OpenSim."""
+    return AnimatError(
+        f"the body engine opensim is not installed ({why}). Install it with: pip install 'animat[opensim]' "
+        "(Python 3.11 to 3.13 on x86-64 Linux, Windows or a Mac), or write `engine: mujoco`"
+    )
 
 
 @contextmanager
