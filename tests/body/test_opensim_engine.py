@@ -1,0 +1,178 @@
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from animat.body import load_body, make_body_engine
+from animat.body.opensim.quiet import import_opensim
+from animat.errors import AnimatError
+from animat.link import WorkerDied
+
+pytest.importorskip("opensim")
+osim = import_opensim()
+
+STEP = 20_000_000
+FORELIMB = {"library": "mouse-forelimb"}
+
+
+@pytest.fixture
+def here():
+    """Return an engine in this process."""
+    engine = make_body_engine("opensim", {"process": False, "tendon": "rigid"})
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def beside():
+    """Return an engine in a process of its own."""
+    engine = make_body_engine("opensim", {"tendon": "rigid"})
+    yield engine
+    engine.close()
+
+
+def told(info, **values):
+    vector = info.rest()
+    places = {port.name: slice(port.offset, port.offset + port.size) for port in info.controls}
+    for name, value in values.items():
+        vector[places[name.replace("__", "/")]] = value
+    return vector
+
+
+def sensed(info, reply, name):
+    return reply.sensors[next(port.offset for port in info.sensors if port.name == name)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"tendom": "rigid"}, "tendon"),
+        ({"tendon": "stiff"}, "compliant, rigid"),
+        ({"integrator": "rk-merson"}, "rk_merson"),
+        ({"accuracy": 0}, "between 0 and 1"),
+        ({"limit_stiffness": "1 N"}, "limit_stiffness"),
+        ({"limit_transition": -1}, "positive"),
+        ({"process": "no"}, "true or false"),
+    ],
+)
+def test_a_wrong_setting_is_named(settings, words):
+    with pytest.raises(AnimatError, match=words):
+        make_body_engine("opensim", settings)
+
+
+def test_without_opensim_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AnimatError, match=r"pip install 'animat\[opensim\]'"):
+        make_body_engine("opensim", {})
+
+
+def test_a_broken_opensim_says_how_to_install_it(monkeypatch):
+    import_opensim.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "opensim", None)
+    with pytest.raises(AnimatError, match=r"pip install 'animat\[opensim\]'"):
+        import_opensim()
+    monkeypatch.undo()
+    import_opensim.cache_clear()
+    import_opensim()
+
+
+def test_both_ways_of_running_give_the_same(here, beside):
+    model = load_body(FORELIMB)
+    replies = []
+    for engine in (here, beside):
+        info = engine.load(model)
+        replies.append(engine.advance(told(info, activation__Humerus3=0.7), STEP))
+    assert np.array_equal(replies[0].sensors, replies[1].sensors)
+    assert np.array_equal(replies[0].poses, replies[1].poses)
+    assert np.array_equal(replies[0].paths, replies[1].paths)
+
+
+def test_excitation_is_followed_with_10_and_40_ms(here):
+    info = here.load(load_body(FORELIMB | {"activation_dynamics": True}))
+    reply = here.advance(told(info, activation__Humerus3=0.9), STEP)
+    assert sensed(info, reply, "activation/Humerus3") == pytest.approx(0.73, abs=0.02)
+
+
+def test_compliant_tendons_start_in_equilibrium():
+    engine = make_body_engine("opensim", {"process": False})
+    info = engine.load(load_body(FORELIMB))
+    before = engine.read()
+    reply = engine.advance(info.rest(), STEP)
+    for name in info.muscles:
+        assert sensed(info, before, f"force/{name}") == pytest.approx(sensed(info, reply, f"force/{name}"), rel=0.05)
+
+
+def test_a_body_that_diverges_is_an_error_with_the_time(here, capfd):
+    info = here.load(load_body(FORELIMB))
+    with pytest.raises(AnimatError, match="20 ms"):
+        here.advance(told(info, effort__radius_foot=1e9), STEP)
+    here.reset()
+    assert np.isfinite(here.advance(info.rest(), STEP).sensors).all()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_killed_worker_is_reported_at_once(beside):
+    info = beside.load(load_body(FORELIMB))
+    os.kill(beside.pid, signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(WorkerDied, match="SIGKILL"):
+        beside.advance(info.rest(), STEP)
+    assert time.monotonic() - began < 2
+
+
+def test_what_opensim_cannot_run_is_refused(here):
+    with pytest.raises(AnimatError, match="engine: mujoco"):
+        here.load(load_body({"library": "husky"}))
+    with pytest.raises(AnimatError, match="call load first"):
+        here.read()
+
+
+@pytest.fixture
+def arm(tmp_path):
+    """Return an .osim file: a rod on a hinge, held by a muscle, with a motor of its own."""
+    model = osim.Model()
+    model.setName("arm")
+    rod = osim.Body("rod", 0.5, osim.Vec3(0, -0.15, 0), osim.Inertia(0.004, 0.0001, 0.004, 0, 0, 0))
+    model.addBody(rod)
+    zero = osim.Vec3(0)
+    hinge = osim.PinJoint("elbow_joint", model.getGround(), zero, zero, rod, zero, zero)
+    hinge.updCoordinate().setName("elbow")
+    model.addJoint(hinge)
+    muscle = osim.Millard2012EquilibriumMuscle("flexor", 200.0, 0.1, 0.02, 0.1)
+    muscle.addNewPathPoint("origin", model.getGround(), osim.Vec3(0.02, 0.08, 0))
+    muscle.addNewPathPoint("insertion", rod, osim.Vec3(0.02, -0.05, 0))
+    model.addForce(muscle)
+    motor = osim.CoordinateActuator("elbow")
+    motor.setName("helper")
+    model.addForce(motor)
+    model.finalizeConnections()
+    path = tmp_path / "arm.osim"
+    assert model.printToXML(str(path))
+    return path
+
+
+def test_an_osim_file_is_a_body(arm, beside):
+    info = beside.load(load_body({"file": str(arm)}))
+    assert info.muscles == ("flexor",)
+    assert info.joints == ("elbow",)
+    assert info.links == ("world", "rod")
+    names = {port.name for port in info.controls}
+    assert {"activation/flexor", "actuator/helper", "effort/elbow", "wrench/rod"} <= names
+    assert [info.links[shape.link] for shape in info.scene.shapes] == ["rod"]
+    pulled = beside.advance(told(info, activation__flexor=1.0), STEP)
+    beside.reset()
+    relaxed = beside.advance(told(info), STEP)
+    assert sensed(info, pulled, "force/flexor") > 10 * sensed(info, relaxed, "force/flexor")
+    assert abs(sensed(info, pulled, "angle/elbow")) > 0.01 > abs(sensed(info, relaxed, "angle/elbow"))
+
+
+@pytest.mark.parametrize("text", ["", "<OpenSimDocument>", "not xml at all"])
+def test_a_malformed_osim_file_is_an_error_with_the_file(text, tmp_path, here, capfd):
+    path = tmp_path / "broken.osim"
+    path.write_text(text)
+    with pytest.raises(AnimatError, match="OpenSim cannot read this file") as caught:
+        here.load(load_body({"file": str(path)}))
+    assert caught.value.file == str(path)
+    assert capfd.readouterr() == ("", "")
