@@ -40,6 +40,9 @@ from animat.link.wire import (
 
 __all__ = ["Worker"]
 
+#: What a crashing Python writes that helps nobody.
+_NOISE = "Extension modules:"
+
 #: Seconds between looks at a process that cannot be waited for through a file descriptor.
 _LOOK_S = 0.2
 
@@ -116,6 +119,7 @@ class Worker:
         command = [*launch, python or sys.executable, str(Path(bootstrap.__file__).resolve()), str(invitation)]
         try:
             with self.log.open("ab") as out:
+                self._log_start = out.tell()
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
                 )
@@ -203,15 +207,15 @@ class Worker:
                 self._wait_end(2.0)
         self._finalizer()
 
-    def last_words(self, lines: int = 12) -> str:
+    def last_words(self, lines: int = 15) -> str:
         """Return the end of the worker's log."""
         try:
             with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 8192))
+                file.seek(max(self._log_start, self.log.stat().st_size - 16384))
                 text = file.read().decode(errors="replace")
         except OSError:
             return ""
-        words = [line.rstrip() for line in text.splitlines() if line.strip()]
+        words = [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
         return "\n".join(words[-lines:])
 
     def _receive(self, deadline: float | None) -> tuple[bytes, bytes]:

@@ -73,7 +73,7 @@ class NestEngine:
             raise AnimatError(
                 f"the step ({settings.step} ns) must be a multiple of the resolution ({settings.resolution} ns)"
             )
-        self._nest = import_nest()
+        self._nest = import_nest(lean=isinstance(brain, Network))
         use_cores(settings.threads)
         self._brain, self._settings, self._progress = brain, settings, progress
         return self._build()
