@@ -80,7 +80,7 @@ def test_recorded_spikes_equal_the_counts(pendulum, tmp_path):
     runner = run(pendulum(), tmp_path / "run")
     recorded = animat.open_run(tmp_path / "run")
     for place, population in enumerate(runner.infos["brain"].populations):
-        assert len(recorded.spikes_of(population.name)[0]) == runner.counts["brain"][place]
+        assert len(recorded.spikes_of(population.name)[0]) == runner.recording.counts["brain"][place]
 
 
 def test_verify_repeats_live_edits_and_settings(pendulum, tmp_path):

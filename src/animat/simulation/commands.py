@@ -98,13 +98,10 @@ def _value(runner: Runner, target: str, names: list[str]) -> Any:
             raise unknown_name("parameter", name, parameters)
         return parameters[name]
     if kind == "signal":
-        first, row = 0, runner.signals.row()
-        for column in runner.signals.columns:
-            if column.name == name:
-                values = row[first : first + column.size]
-                return values.tolist() if column.shape else float(values[0])
-            first += column.size
-        raise unknown_name("signal", name, [column.name for column in runner.signals.columns])
+        found = runner.recording.value(name)
+        if found is None:
+            raise unknown_name("signal", name, [column.name for column in runner.recording.signals.columns])
+        return found
     raise AnimatError(f"{target!r} can only be set; its signals can be read: signal:command/...")
 
 
@@ -130,7 +127,7 @@ def _info(runner: Runner, command: Command) -> None:
             "folder": str(Path(runner.folder).resolve()),
             "brains": {name: msgspec.to_builtins(info) for name, info in runner.infos.items()},
             "bodies": {name: msgspec.to_builtins(info) for name, (_, info) in runner.bodies.items()},
-            "signals": [column.name for column in runner.signals.columns],
+            "signals": [column.name for column in runner.recording.signals.columns],
         }
     )
 

@@ -13,16 +13,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
-
 from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
 from animat.brain.protocol import BrainInfo, BrainReply, Device
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
-from animat.run.scene import write_scene
-from animat.run.writer import RunWriter, Table
+from animat.run.writer import RunWriter
 from animat.simulation.commands import COMMANDS
 from animat.simulation.control import Command, ControlEndpoint
 from animat.simulation.edit import replace_source
@@ -32,7 +29,8 @@ from animat.simulation.lifecycle import FINAL, State, transition
 from animat.simulation.loop import ClosedLoop, StopFunction
 from animat.simulation.outside import apply_event, set_value
 from animat.simulation.profile import Profile
-from animat.simulation.signals import Signals, body_columns, body_row
+from animat.simulation.recording import Recording
+from animat.simulation.streams import publish_step
 from animat.simulation.summary import manifest, summary
 from animat.transfer.bind import bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
@@ -99,7 +97,6 @@ class Runner:
         self.bodies: dict[str, tuple[BodyEngine, BodyInfo]] = {}
         self.sources: dict[str, str] = {}
         self.peak_memory_mb: dict[str, float] = {}
-        self.counts: dict[str, np.ndarray[Any, np.dtype[np.int64]]] = {}
         self.began = time.monotonic()
         self.until: int | None = None
         self.waiting: list[Command] = []
@@ -194,19 +191,12 @@ class Runner:
             self.infos[name] = link.load(
                 parts.brains[name], settings, lambda what, done: self.progress(f"building: {what}", done)
             )
-            self.counts[name] = np.zeros(len(self.infos[name].populations), np.int64)
         self.writer.populations({name: info.populations for name, info in self.infos.items()})
 
     def _open_recording(self) -> None:
+        bodies = {name: info for name, (_, info) in self.bodies.items()}
         record = self.experiment.part.record
-        self.signals = Signals(self.board, self.loop.functions, record.signals)
-        self.signal_table = self.writer.table("signals", self.signals.columns) if self.signals.columns else None
-        replies = [(name, side.reply) for name, side in self.board.bodies.items() if side.reply is not None]
-        self.body_table: Table | None = None
-        if record.body and replies:
-            self.body_table = self.writer.table("body", body_columns(replies))
-            write_scene(self.folder, {name: info for name, (_, info) in self.bodies.items()})
-        self.count_tables = {name: self.writer.count_table(name, info) for name, info in self.infos.items()}
+        self.recording = Recording(self.writer, record, self.board, self.loop.functions, self.infos, bodies)
 
     def dry_call(self, sources: dict[str, str]) -> None:
         """Call the functions once in a throwaway process, on the present values of the sensors."""
@@ -315,8 +305,8 @@ class Runner:
         for kind, text in take_words():
             self.tell(text) if kind == "message" else self.writer.event("log", loop.time, text=text)
         t4 = clock()
-        self._record(brain_replies)
-        self._publish(brain_replies)
+        self.recording.step(loop.time, brain_replies)
+        publish_step(self.control, loop.time, self.status, self.recording.signals, self.board, brain_replies)
         t5 = clock()
         self._outside(finished.events)
         t6 = clock()
@@ -326,45 +316,6 @@ class Runner:
         )
         duration = self.experiment.part.duration
         self.progress("simulating", None if duration is None else loop.time / duration)
-
-    def _record(self, replies: dict[str, BrainReply]) -> None:
-        tick = self.loop.time
-        if self.signal_table is not None:
-            self.signal_table.append(tick, self.signals.row())
-        if self.body_table is not None:
-            self.body_table.append(
-                tick, body_row([side.reply for side in self.board.bodies.values() if side.reply is not None])
-            )
-        for name, reply in replies.items():
-            self.counts[name] += reply.counts
-            self.count_tables[name].append(tick, reply.counts)
-            if reply.memory_mb:
-                self.peak_memory_mb[name] = max(self.peak_memory_mb.get(name, 0.0), reply.memory_mb)
-
-    def _publish(self, replies: dict[str, BrainReply]) -> None:
-        control, tick = self.control, self.loop.time
-        if control.wanted(b"state"):
-            control.publish(b"state", self.status())
-        if control.wanted(b"signals"):
-            names = [column.name for column in self.signals.columns]
-            control.publish(b"signals", {"tick": tick, "names": names, "values": self.signals.row().tolist()})
-        if control.wanted(b"spikes"):
-            for name, reply in replies.items():
-                control.publish(
-                    b"spikes", {"tick": tick, "brain": name, "sample": reply.sample, "counts": list(reply.counts)}
-                )
-        if control.wanted(b"poses"):
-            for name, side in self.board.bodies.items():
-                if side.reply is not None:
-                    control.publish(
-                        b"poses",
-                        {
-                            "tick": tick,
-                            "body": name,
-                            "poses": side.reply.poses.tolist(),
-                            "paths": side.reply.paths.tolist(),
-                        },
-                    )
 
     def _outside(self, events: list[Event]) -> None:
         for event in events:
@@ -432,9 +383,8 @@ class Runner:
         self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
         self.writer.populations({name: info.populations for name, info in self.infos.items()})
         self._note_changes()
-        for name, link in self.links.items():
+        for link in self.links.values():
             link.reset()
-            self.counts[name][:] = 0
         self.loop.reset()
         for name, (engine, _) in self.bodies.items():
             engine.reset()

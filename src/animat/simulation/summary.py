@@ -91,8 +91,9 @@ def summary(runner: Runner) -> dict[str, Any]:
     rates: dict[str, float] = {}
     spikes = 0
     many = len(runner.infos) > 1
-    for name, info in runner.infos.items():
-        counts = runner.counts[name]
+    recorded = runner.recording.counts if hasattr(runner, "recording") else {}
+    for name, counts in recorded.items():
+        info = runner.infos[name]
         spikes += int(counts.sum())
         for population, count in zip(info.populations, counts, strict=True):
             key = f"{name}/{population.name}" if many else population.name
