@@ -62,6 +62,11 @@ def test_a_wrong_setting_is_named(settings, words):
         make_body_engine("opensim", settings)
 
 
+def test_a_setting_of_another_engine_is_refused():
+    with pytest.raises(AnimatError, match="unknown setting of the engine mujoco 'tendon'"):
+        make_body_engine("mujoco", {"tendon": "rigid"})
+
+
 def test_without_opensim_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(AnimatError, match=r"pip install 'animat\[opensim\]'"):

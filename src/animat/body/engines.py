@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
 from animat.body.protocol import BodyEngine
-from animat.errors import AnimatError, unknown_name
+from animat.errors import unknown_name
 
 __all__ = ["make_body_engine"]
 
@@ -28,7 +29,9 @@ def make_body_engine(engine: str = "mujoco", settings: Mapping[str, Any] = {}) -
         raise unknown_name("body engine", engine, known)
     module, _, name = known[engine].partition(":")
     make: Callable[..., BodyEngine] = getattr(import_module(module), name)
-    try:
-        return make(**settings)
-    except TypeError as error:
-        raise AnimatError(f"body.settings: {error}") from None
+    parameters = inspect.signature(make).parameters
+    if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        for setting in settings:
+            if setting not in parameters:
+                raise unknown_name(f"setting of the engine {engine}", setting, parameters)
+    return make(**settings)
