@@ -97,5 +97,8 @@ def test_spikes_under_way_arrive_in_the_next_step_and_detached_sinks_read_nothin
 
 def test_selected_keeps_the_users_order() -> None:
     selected = Selected(np.array([9, 3, 7]), "x")
-    index, ticks = selected.find(np.array([1, 3, 3, 5, 7, 9, 12]), np.arange(7))
-    assert index.tolist() == [1, 1, 2, 0] and ticks.tolist() == [1, 2, 4, 5]
+    index, places = selected.find(np.array([1, 3, 3, 5, 7, 9, 12]))
+    assert index.tolist() == [1, 1, 2, 0] and places.tolist() == [1, 2, 4, 5]
+    whole = Selected(np.array([4, 3, 5]), "x")
+    index, places = whole.find(np.array([1, 3, 3, 5, 7]))
+    assert index.tolist() == [1, 1, 2] and places == slice(1, 4)

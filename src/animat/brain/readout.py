@@ -31,8 +31,8 @@ class Readouts:
     """All leaky integrators and population rates of a brain, by device index, in order of attachment."""
 
     def __init__(self) -> None:
-        self._banks: dict[_Filter, _Bank] = {}
-        self._members: dict[int, _Member] = {}
+        self._banks: dict[tuple[_Filter, int, int], _Bank] = {}
+        self._members: dict[int, tuple[_Bank, slice, bool]] = {}
 
     def add(self, index: int, device: Device, neurons: Selected, delay: int, resolution: int, now: int) -> None:
         """Attach a sink at tick `now`; `delay` are the ticks that a spike takes to it."""
@@ -47,25 +47,22 @@ class Readouts:
         else:
             alpha = device.kind == "leaky_integrator_alpha"
             filter_ = _Filter(alpha, *(_number(device, name) for name in ("tau_m", "tau_syn", "C_m")))
-        bank = self._banks.setdefault(filter_, _Bank(filter_, now))
-        elements = len(neurons) if device.each else 1
-        first = bank.grow(elements, delay, weight * math.e / filter_.tau_s if filter_.alpha else weight)
-        self._members[index] = _Member(neurons, device.each, bank, slice(first, first + elements))
+        bank = self._banks.setdefault((filter_, delay, now), _Bank(filter_, delay, now))
+        jump = weight * math.e / filter_.tau_s if filter_.alpha else weight
+        self._members[index] = bank, bank.grow(index, neurons, jump, each=device.each), device.each
 
     def remove(self, index: int) -> None:
         """Detach a sink; one that is not here is left alone."""
-        self._members.pop(index, None)
+        if index in self._members:
+            self._members.pop(index)[0].drop(index)
 
     def advance(self, senders: _Ints, ticks: _Ints, until: int) -> list[float | list[float]]:
         """Take the spikes of a step, ascending by sender, and return the values (mV or Hz) at its end."""
-        for member in self._members.values():
-            index, when = member.neurons.find(senders, ticks)
-            member.bank.take(member.elements.start, index.astype(np.int64) if member.each else None, when)
         for bank in self._banks.values():
-            bank.advance(until)
+            bank.advance(senders, ticks, until)
         return [
-            member.bank.v[member.elements].tolist() if member.each else float(member.bank.v[member.elements.start])
-            for member in self._members.values()
+            bank.v[elements].tolist() if each else float(bank.v[elements.start])
+            for bank, elements, each in self._members.values()
         ]
 
 
@@ -94,31 +91,46 @@ class _Filter:
 
 
 class _Bank:
-    """Elements with one filter: voltage (mV), current and its drive (pA, pA / ms), delays (ticks) and jumps."""
+    """Elements with one filter and one delay (ticks), attached at one time, so that they feel the same spikes alike.
 
-    def __init__(self, filter_: _Filter, now: int) -> None:
+    What a spike does is computed once, and every element adds up its own neurons' spikes: voltage `v` (mV), current
+    (pA) and its drive (pA / ms).
+    """
+
+    def __init__(self, filter_: _Filter, delay: int, now: int) -> None:
         self._filter = filter_
+        self._delay = delay
         self._now = now
         self.v, self._i, self._d, self._jump = (np.zeros(0) for _ in range(4))
-        self._delay = np.zeros(0, np.int64)
-        self._coming: list[tuple[_Ints, _Ints]] = []
+        self._late: tuple[_Ints, _Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self._ranges: dict[int, tuple[int, int, int]] = {}
+        self._others: dict[int, tuple[slice, Selected, bool]] = {}
+        self._bounds: tuple[_Ints, _Ints, _Ints] = (self._late[0],) * 3
 
-    def grow(self, elements: int, delay: int, jump: float) -> int:
-        """Add elements at rest and return the first one's place."""
-        first = len(self.v)
-        self.v, self._i, self._d = (np.append(state, np.zeros(elements)) for state in (self.v, self._i, self._d))
-        self._jump = np.append(self._jump, np.full(elements, jump))
-        self._delay = np.append(self._delay, np.full(elements, delay))
-        return first
+    def grow(self, index: int, neurons: Selected, jump: float, *, each: bool) -> slice:
+        """Add the elements of a sink, at rest, and return their places."""
+        first, size = len(self.v), len(neurons) if each else 1
+        self.v, self._i, self._d = (np.append(state, np.zeros(size)) for state in (self.v, self._i, self._d))
+        self._jump = np.append(self._jump, np.full(size, jump))
+        if each or not neurons.contiguous:
+            self._others[index] = slice(first, first + size), neurons, each
+        else:
+            self._ranges[index] = first, int(neurons.ids[0]), int(neurons.ids[-1]) + 1
+        self._arrange()
+        return slice(first, first + size)
 
-    def take(self, first: int, index: _Ints | None, ticks: _Ints) -> None:
-        """Take spikes for the elements from `first` on, or all for that one."""
-        if len(ticks):
-            element = np.full(len(ticks), first) if index is None else first + index
-            self._coming.append((element, ticks + self._delay[element]))
+    def drop(self, index: int) -> None:
+        """Take no more spikes for a sink."""
+        self._ranges.pop(index, None)
+        self._others.pop(index, None)
+        self._arrange()
 
-    def advance(self, until: int) -> None:
-        """Bring all elements to tick `until`."""
+    def _arrange(self) -> None:
+        element, first, last = np.array(list(self._ranges.values()), np.int64).reshape(-1, 3).T
+        self._bounds = element, first, last
+
+    def advance(self, senders: _Ints, ticks: _Ints, until: int) -> None:
+        """Bring all elements to tick `until`, with the spikes since the last call."""
         f, time = self._filter, (until - self._now) / 1e6
         decay, since = math.exp(-time / f.tau_s), np.array([time])
         self.v = self.v * math.exp(-time / f.tau_m) + self._i * f.once(since) / f.c_m
@@ -128,36 +140,36 @@ class _Bank:
             self._d *= decay
         self._i *= decay
         self._now = until
-        if not self._coming:
-            return
-        element = np.concatenate([one for one, _ in self._coming])
-        arrival = np.concatenate([one for _, one in self._coming])
+        arrival = ticks + self._delay
+        if len(self._late[0]):
+            senders, arrival = np.concatenate([self._late[0], senders]), np.concatenate([self._late[1], arrival])
+            order = np.argsort(senders, kind="stable")
+            senders, arrival = senders[order], arrival[order]
         due = arrival <= until
-        self._coming = [] if due.all() else [(element[~due], arrival[~due])]
-        self._add(element[due], (until - arrival[due]) / 1e6)
+        self._late = senders[~due], arrival[~due]
+        if due.any():
+            self._add(senders[due], (until - arrival[due]) / 1e6)
 
-    def _add(self, element: _Ints, since: _Array) -> None:
+    def _add(self, senders: _Ints, since: _Array) -> None:
         """Add spikes that arrived `since` ms ago."""
         f = self._filter
         decay = np.exp(-since / f.tau_s)
-        if not f.alpha:
-            self.v += self._summed(element, f.once(since)) / f.c_m
-            self._i += self._summed(element, decay)
-            return
-        self.v += self._summed(element, f.twice(since)) / f.c_m
-        self._i += self._summed(element, since * decay)
-        self._d += self._summed(element, decay)
-
-    def _summed(self, element: _Ints, values: _Array) -> _Array:
-        return np.bincount(element, values, len(self.v)) * self._jump
-
-
-@dataclass(frozen=True)
-class _Member:
-    neurons: Selected
-    each: bool
-    bank: _Bank
-    elements: slice
+        states = [self.v, self._i, self._d] if f.alpha else [self.v, self._i]
+        effects = [f.twice(since) / f.c_m, since * decay, decay] if f.alpha else [f.once(since) / f.c_m, decay]
+        sums = np.zeros((len(effects), len(self.v)))
+        element, first, last = self._bounds
+        if len(element):
+            total = np.zeros((len(effects), len(since) + 1))
+            np.cumsum(effects, axis=1, out=total[:, 1:])
+            sums[:, element] = total[:, np.searchsorted(senders, last)] - total[:, np.searchsorted(senders, first)]
+        for elements, neurons, each in self._others.values():
+            index, places = neurons.find(senders)
+            size = elements.stop - elements.start
+            for row, effect in zip(sums, effects, strict=True):
+                mine = effect[places]
+                row[elements] = np.bincount(index, mine, size) if each else mine.sum()
+        for state, row in zip(states, sums, strict=True):
+            state += row * self._jump
 
 
 def unit_area_weight(rise_ms: float, fall_ms: float, capacitance_pf: float, resolution_ms: float) -> float:

@@ -11,7 +11,7 @@ __all__ = ["Selected"]
 
 
 class Selected:
-    """Neurons in the order in which a user named them.
+    """Neurons in the order in which a user named them; `contiguous` if their ids have no gap.
 
     `ids` are the engine's ids in ascending order: ``ids[rank[i]]`` is the user's i-th neuron, and ``ids[k]`` the user's
     ``order[k]``-th.
@@ -24,21 +24,19 @@ class Selected:
         self.rank = np.empty(len(ids), np.int64)
         self.rank[order] = np.arange(len(ids))
         self.sorted = bool(np.all(order == np.arange(len(ids))))
-        self._contiguous = int(self.ids[-1] - self.ids[0]) == len(ids) - 1
+        self.contiguous = int(self.ids[-1] - self.ids[0]) == len(ids) - 1
         if np.any(self.ids[1:] == self.ids[:-1]):
             raise AnimatError(f"{what} names a neuron twice")
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def find(
-        self, senders: NDArray[np.int64], ticks: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-        """Return (index within the selection, tick) of its neurons' spikes; `senders` must ascend."""
+    def find(self, senders: NDArray[np.int64]) -> tuple[NDArray[np.uint32], slice | NDArray[np.int64]]:
+        """Return (index within the selection, place among `senders`) of its neurons' spikes; `senders` must ascend."""
         first, last = np.searchsorted(senders, [self.ids[0], self.ids[-1] + 1])
-        senders, ticks = senders[first:last], ticks[first:last]
-        if self._contiguous:
-            return self.order[senders - self.ids[0]], ticks
-        place = np.searchsorted(self.ids, senders)
-        mine = self.ids[place] == senders
-        return self.order[place[mine]], ticks[mine]
+        mine = senders[first:last]
+        if self.contiguous:
+            return self.order[mine - self.ids[0]], slice(first, last)
+        place = np.searchsorted(self.ids, mine)
+        hits = np.flatnonzero(self.ids[place] == mine)
+        return self.order[place[hits]], first + hits

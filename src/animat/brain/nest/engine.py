@@ -208,7 +208,8 @@ class NestEngine:
         spikes = {}
         for index, found in self._devices.items():
             if found.device.kind == "spike_recorder":
-                element, when = found.neurons.find(senders, ticks)
+                element, places = found.neurons.find(senders)
+                when = ticks[places]
                 order = np.lexsort((element, when))
                 spikes[index] = element[order].tobytes(), when[order].tobytes()
         return spikes
