@@ -277,3 +277,13 @@ def test_bad_calls_are_refused_before_anything_moves(tmp_path: Path, monkeypatch
     assert not list(tmp_path.iterdir())
     bench.engine.close()
     bench.engine.close()
+
+
+def test_a_massless_link_fixed_to_a_moving_one_weighs_nothing() -> None:
+    bare = slider()
+    mount = Link(name="mount", position=(0.1, 0.0, 0.0), shapes=(ModelShape(kind="sphere", size=(0.01,)),))
+    fixed = Joint(name="fixed", kind="fixed", parent="block", child="mount")
+    bench = Bench(slider(links=(*bare.links, mount), joints=(*bare.joints, fixed)))
+    bench.set("effort/rail", 2.0)
+    bench.run(100)
+    assert bench.get("velocity/rail") == pytest.approx(0.2, rel=1e-9)

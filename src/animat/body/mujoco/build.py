@@ -68,6 +68,7 @@ def build_spec(model: BodyModel) -> Any:
     _drives(spec, model)
     for item in model.objects:
         body = spec.worldbody.add_body(name=item.name, pos=item.position, quat=item.quaternion, mocap=True)
+        _lay_frame(body)
         for shape in item.shapes:
             _shape(body, shape, item.collides)
     for finder in model.rangefinders:
@@ -128,6 +129,8 @@ def _new(model: BodyModel) -> Any:
             if link.mass:
                 child.mass, child.ipos, child.fullinertia = link.mass, link.centre, link.inertia
                 child.explicitinertial = True
+            else:
+                _lay_frame(child)
             if joint.kind != "fixed":
                 _joint(child, joint, step)
             for shape in link.shapes:
@@ -144,6 +147,12 @@ def _new(model: BodyModel) -> Any:
         tie.solref = (2 * step, 1.0)
         tie.solimp = (0.99, 0.9999, 1e-4, 0.5, 2.0)
     return spec
+
+
+def _lay_frame(body: Any) -> None:
+    """Give a massless body an inertial frame at its origin, about which MuJoCo 3.17 bounds what rays can meet."""
+    body.mass, body.ipos, body.iquat, body.inertia = 0.0, (0, 0, 0), (1, 0, 0, 0), (0, 0, 0)
+    body.explicitinertial = True
 
 
 def _joint(body: Any, joint: Any, step: float) -> None:
