@@ -1,8 +1,9 @@
 """Synapses and weights drawn from a description, the same whatever the engine, its threads and its processes.
 
-Every ordered pair of a Bernoulli rule is drawn once. That is ten times faster than NEST's own spatial rules (17.6
-million synapses out of 205 million pairs: 1.5 s instead of 47 s with two threads), and periodic boundaries mean the
-nearest image, without the second chances that oversized masks give there.
+Every ordered pair of a Bernoulli rule is drawn once; periodic boundaries mean the nearest image, without the second
+chances that oversized masks give in NEST. Drawing here and connecting takes about half the processor time of NEST's
+own spatial rules (3.8 s instead of 8.9 s for 17.6 million synapses out of 205 million pairs, two threads, generators
+created last in both).
 """
 
 from __future__ import annotations

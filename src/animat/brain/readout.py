@@ -1,8 +1,9 @@
 """Sinks computed from spikes: the voltage of a neuron that never fires is linear in its input, so it has a closed form.
 
 An engine hands over the spikes of every step and reads the values at its end. Nothing is added to the network, so a
-sink can be attached, changed and detached at any time without touching a spike. (Neurons added as sinks to a running
-NEST kernel are not so harmless: NEST 3.10 delivers spikes that are under way at that moment to wrong synapses.)
+sink can be attached and detached at any time without touching a spike. A neuron that is added to a running NEST
+kernel as a sink is not so harmless: in NEST 3.10, connecting neurons to it between two steps changed the spikes of
+others right afterwards in a network whose sources had no such connection before. Generators and recorders did not.
 
 A current I, driven by spikes of weight w, charges the membrane: C dV/dt = -C V / tau_m + I. For the exponential kind
 dI/dt = -I / tau_s, and a spike adds w to I. For the alpha kind dI/dt = -I / tau_s + D, dD/dt = -D / tau_s, and a spike

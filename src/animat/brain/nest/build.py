@@ -46,8 +46,8 @@ def build(nest: Any, network: Network, seed: int, progress: Progress) -> dict[st
     """Create populations with their drive, then projections; return the nodes by population name.
 
     Bernoulli projections are drawn by `animat.brain.draw`, the others by NEST. All neurons come before the first
-    generator: generators between populations mislead NEST's search for a neuron and make connecting with several
-    threads some six times slower.
+    generator: generators between populations lengthen NEST's search for a neuron, which made connecting with two
+    threads six times slower here (twice with NEST's spatial rules).
     """
     nodes: dict[str, Any] = {}
     total = len(network.populations) + len(network.projections)
