@@ -88,11 +88,37 @@ def test_mistakes_have_file_line_and_words(tmp_path, change, line, words):
         ("seed.deep=3", "has no entries"),
         ("events.7.at=3 ms", "not a place in a list"),
         ("colour=red", "unknown entry 'colour'"),
+        ("transfer_functions.0.x=1", "not a place in a list of 0"),
+        ("events.0.at.x=1", "events.0.at is '20 ms' and has no entries"),
+        ("parameters.gian=1", "Did you mean 'gain'"),
+        ("strength=listed", "must be a map of entries"),
+        ("transfer_functions=[../x.py]", "outside the experiment's folder"),
+        ("body.model=/somewhere/arm.xml", "copy the file into the folder"),
+        ("brain.network={file: ../net.yaml}", "copy the file into the folder"),
     ],
 )
 def test_wrong_overrides_teach(tmp_path, override, words):
+    text = GOOD.replace("strength: {", "strength: {listed: [1, 2], ") if "listed" in override else GOOD
     with pytest.raises(AnimatError, match=re.escape(words)):
-        read_experiment(write(tmp_path, GOOD), [override])
+        read_experiment(write(tmp_path, text), [override])
+
+
+def test_an_override_into_text_is_refused(tmp_path):
+    folder = write(tmp_path, GOOD.replace("transfer_functions: []", "transfer_functions: [a.py]"))
+    with pytest.raises(AnimatError, match="has no entries"):
+        read_experiment(folder, ["transfer_functions.0.x=1"])
+
+
+def test_overrides_are_read_as_the_file_is(tmp_path):
+    part = read_experiment(write(tmp_path, GOOD), ["parameters.gain=1e3", "name=2024-01-02", "description=yes"]).part
+    assert part.parameters["gain"] == 1000.0 and part.name == "2024-01-02" and part.description == "yes"
+
+
+def test_a_variant_is_not_changed_by_a_later_override(tmp_path):
+    text = GOOD.replace("seed: 9}", "brain.network: {file: a.yaml}}")
+    part = read_experiment(write(tmp_path, text), ["strength=strong", "brain.network.file=b.yaml"]).part
+    assert part.brain.network == {"file": "b.yaml"}
+    assert part.variants["strength"]["strong"]["brain.network"] == {"file": "a.yaml"}
 
 
 def test_an_unknown_experiment_lists_those_that_ship():
@@ -148,6 +174,30 @@ def test_any_content_is_read_or_refused_without_a_traceback(tmp_path, changes):
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(content, allow_unicode=True))
     try:
         read_experiment(tmp_path)
+    except AnimatError as error:
+        assert str(error)
+
+
+_steps = st.text(max_size=5) | st.sampled_from(
+    [*ExperimentPart.model_fields, "0", "1", "threads", "network", "model", "at", "gain", "strength", "weak", "signals"]
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    overrides=st.lists(
+        st.tuples(
+            st.lists(_steps, min_size=1, max_size=4).map(".".join),
+            st.text(max_size=12) | _values.map(str) | st.sampled_from(["weak", "strong", "[1, {a: 2}]", "{a: [b]}"]),
+        ).map("=".join)
+        | st.text(max_size=12),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_override_is_applied_or_refused_without_a_traceback(tmp_path, overrides):
+    try:
+        read_experiment(write(tmp_path, GOOD), overrides)
     except AnimatError as error:
         assert str(error)
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.schema import ExperimentPart
 from animat.library import library_names, library_path
-from animat.yaml_lines import Located, load_yaml
+from animat.yaml_lines import Located, load_yaml, parse_yaml
 
 __all__ = ["Experiment", "find_experiment", "read_experiment"]
 
@@ -109,20 +108,34 @@ def _apply(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise AnimatError(f"--set {override!r} must look like brain.threads=2")
-    try:
-        value = yaml.safe_load(text) if text.strip() else text
-    except yaml.YAMLError:
-        value = text
+    key = key.strip()
     variants = content.get("variants")
     if isinstance(variants, Mapping) and key in variants:
-        choices = variants[key]
-        if not isinstance(choices, Mapping) or str(value) not in choices:
-            raise unknown_name(f"{key} variant", str(value), choices if isinstance(choices, Mapping) else ())
-        patch = choices[str(value)]
-        for path, item in (patch or {}).items():
-            _put(content, str(path), item, override)
-    else:
-        _put(content, key.strip(), value, override)
+        _apply_variant(content, key, text.strip(), variants[key], override)
+        return
+    parameters = content.get("parameters")
+    section, _, name = key.partition(".")
+    if section == "parameters" and isinstance(parameters, Mapping) and name.split(".")[0] not in ("", *parameters):
+        raise unknown_name("parameter", name, parameters)
+    _put(content, key, _value(text), override)
+
+
+def _apply_variant(content: dict[str, Any], key: str, choice: str, choices: Any, override: str) -> None:
+    if not isinstance(choices, Mapping) or choice not in choices:
+        raise unknown_name(f"{key} variant", choice, choices if isinstance(choices, Mapping) else ())
+    patch = choices[choice]
+    if not isinstance(patch, Mapping):
+        raise AnimatError(f"--set {override!r}: variants.{key}.{choice} must be a map of entries, it is {patch!r}")
+    for path, item in patch.items():
+        _put(content, str(path), deepcopy(item), override)
+
+
+def _value(text: str) -> Any:
+    """Return what `text` means in a YAML file; what is no YAML is text."""
+    try:
+        return parse_yaml(text).data if text.strip() else text
+    except AnimatError:
+        return text
 
 
 def _put(content: dict[str, Any], key: str, value: Any, override: str) -> None:
@@ -130,23 +143,20 @@ def _put(content: dict[str, Any], key: str, value: Any, override: str) -> None:
     if path[0] in ("network", "model") and path[0] not in content:
         path.insert(0, "brain" if path[0] == "network" else "body")
     place: Any = content
-    for depth, name in enumerate(path[:-1]):
-        if isinstance(place, list):
-            place = place[_index(name, place, override)]
-            continue
-        if place.get(name) is None:
-            place[name] = {}
-        place = place[name]
+    for depth, name in enumerate(path):
         if not isinstance(place, dict | list):
-            raise AnimatError(f"--set {override!r}: {'.'.join(path[: depth + 1])} is {place!r} and has no entries")
-    if isinstance(place, list):
-        place[_index(path[-1], place, override)] = value
-    else:
-        place[path[-1]] = value
+            raise AnimatError(f"--set {override!r}: {'.'.join(path[:depth])} is {place!r} and has no entries")
+        at: Any = _index(name, place, override) if isinstance(place, list) else name
+        if depth == len(path) - 1:
+            place[at] = value
+            return
+        if isinstance(place, dict) and place.get(at) is None:
+            place[at] = {}
+        place = place[at]
 
 
 def _index(name: str, place: list[Any], override: str) -> int:
-    if not name.isdigit() or int(name) >= len(place):
+    if not (name.isascii() and name.isdigit() and len(name) < 10) or int(name) >= len(place):
         raise AnimatError(f"--set {override!r}: {name!r} is not a place in a list of {len(place)} (counted from 0)")
     return int(name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -30,6 +31,27 @@ Ticks = Annotated[int, BeforeValidator(_read_ticks)]
 PositiveTicks = Annotated[int, BeforeValidator(_read_ticks), AfterValidator(_positive)]
 
 
+def _inside(value: str) -> str:
+    path = PurePath(value)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(
+            f"{value!r} lies outside the experiment's folder; copy the file into the folder and name it from there, "
+            "so that a run can keep it and be repeated"
+        )
+    return value
+
+
+def _source_inside(value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
+    file = value.get("file") if isinstance(value, dict) else value
+    if isinstance(file, str):
+        _inside(file)
+    return value
+
+
+#: A file of the experiment's folder, named from there.
+FileName = Annotated[str, AfterValidator(_inside)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,10 +60,10 @@ class BrainPart(_Part):
     """`brain:` what is simulated and how."""
 
     engine: Literal["nest"] = Field("nest", description="the simulator")
-    network: dict[str, Any] | str | None = Field(
+    network: Annotated[dict[str, Any] | str | None, AfterValidator(_source_inside)] = Field(
         None, description="a network description: {library: NAME, ...} or a file such as network.yaml"
     )
-    script: str | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
+    script: FileName | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
     kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")
     resolution: PositiveTicks = Field(100_000, validate_default=False, description="time step of the simulator")
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
@@ -63,7 +85,9 @@ class BodyPart(_Part):
     """`body:` what is simulated and how."""
 
     engine: Literal["mujoco", "opensim"] = Field("mujoco", description="the simulator")
-    model: dict[str, Any] | str = Field(description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, .osim")
+    model: Annotated[dict[str, Any] | str, AfterValidator(_source_inside)] = Field(
+        description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, .osim"
+    )
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the engine")
 
@@ -134,7 +158,7 @@ class ExperimentPart(_Part):
     brains: dict[str, BrainPart] = Field(default_factory=dict)
     body: BodyPart | None = None
     bodies: dict[str, BodyPart] = Field(default_factory=dict)
-    transfer_functions: list[str] = Field(default_factory=list)
+    transfer_functions: list[FileName] = Field(default_factory=list)
     record: RecordPart = Field(default_factory=RecordPart)
     parameters: dict[str, Any] = Field(default_factory=dict)
     variants: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
