@@ -6,7 +6,7 @@ from animat import AnimatError, muscles, spike_sink, spike_source, transfer_func
 from animat.brain.protocol import Selection
 from animat.transfer.declare import parse_neurons
 from animat.transfer.load import load_functions
-from animat.transfer.schedule import order, schedule_rows
+from animat.transfer.schedule import check_periods, order, schedule_rows
 
 
 @pytest.mark.parametrize(
@@ -100,6 +100,37 @@ def test_two_writers_of_one_port_are_refused_unless_the_later_overrides():
     with pytest.raises(AnimatError, match="override=True"):
         order([one, two])
     assert [f.name for f in order([one, three])] == ["one", "three"]
+
+
+def test_a_port_is_the_same_whether_its_body_is_named_or_not():
+    @transfer_function(m=muscles("M"))
+    def unnamed(t, m):
+        pass
+
+    @transfer_function(m=muscles("M", body="arm"))
+    def named(t, m):
+        pass
+
+    @transfer_function(m=muscles("M", body="leg"))
+    def other(t, m):
+        pass
+
+    for bodies in ([], ["arm"]):
+        with pytest.raises(AnimatError, match=r"named.m writes arm/activation/M, which unnamed.m writes"):
+            order([unnamed, named], bodies)
+    assert len(order([named, other], ["arm", "leg"])) == 2
+    assert len(order([unnamed, named, other])) == 3
+
+
+def test_a_period_is_a_whole_multiple_of_the_step():
+    @transfer_function(every="30 ms", x=variable(0))
+    def rare(t, x):
+        pass
+
+    check_periods([rare], 10_000_000)
+    with pytest.raises(AnimatError, match=r"every='30 ms' must be a whole multiple of the step \(20 ms\)") as caught:
+        check_periods([rare], 20_000_000)
+    assert caught.value.file == __file__ and caught.value.line
 
 
 def test_two_functions_of_one_name_are_refused():

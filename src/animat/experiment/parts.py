@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from animat.library import load_network
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import TransferFunction
 from animat.transfer.load import load_functions
-from animat.transfer.schedule import order
+from animat.transfer.schedule import check_periods, order
 
 __all__ = ["Parts", "brain_settings", "build_brain", "input_hash", "load_parts", "open_bodies"]
 
@@ -122,7 +122,10 @@ def load_parts(experiment: Experiment) -> Parts:
     bodies = {name: _body(experiment, name, body) for name, body in part.all_bodies.items()}
     sources = experiment.transfer_sources()
     try:
-        functions = order([function for file, text in sources.items() for function in load_functions(text, file)])
+        functions = order(
+            [function for file, text in sources.items() for function in load_functions(text, file)], list(bodies)
+        )
+        check_periods(functions, part.step)
     except AnimatError as error:
         raise _in_folder(error, experiment.folder) from None
     return Parts(experiment, brains, bodies, sources, functions)
@@ -161,7 +164,6 @@ def brain_settings(
     populations: list[str] | None,
     shard: Path | None,
     sample: int = 0,
-    delays_ms: Sequence[float] = (),
 ) -> BrainSettings:
     """Return how the named brain is to be run; `populations` are its names, where they are known."""
     part = experiment.part
@@ -183,7 +185,6 @@ def brain_settings(
         record=recorded,
         shard=None if shard is None or not recorded else str(shard),
         sample=sample,
-        device_delays_ms=tuple(delays_ms),
     )
 
 
@@ -233,5 +234,11 @@ def _in_folder(error: AnimatError, folder: Path) -> AnimatError:
 
 
 def input_hash(brain: Network | BrainScript | BodyModel) -> str:
-    """Return the SHA-256 of everything that a description says."""
-    return hashlib.sha256(msgspec.msgpack.encode(brain)).hexdigest()
+    """Return the SHA-256 of everything that a description says and of the files it names, wherever they lie."""
+    content: object = brain
+    if isinstance(brain, BrainScript):
+        content = (brain.kind, Path(brain.path).read_bytes())
+    elif isinstance(brain, BodyModel) and brain.source is not None:
+        source = msgspec.structs.replace(brain.source, path=Path(brain.source.path).name)
+        content = msgspec.structs.replace(brain, source=source)
+    return hashlib.sha256(msgspec.msgpack.encode(content)).hexdigest()

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from animat.errors import AnimatError
 from animat.transfer.declare import BodyPort, DevicePort, TransferFunction, Variable
+from animat.units import format_time
 
-__all__ = ["ScheduleRow", "order", "schedule_rows"]
+__all__ = ["ScheduleRow", "check_periods", "order", "schedule_rows"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,15 @@ class ScheduleRow:
     stale: tuple[str, ...]
 
 
-def order(functions: Sequence[TransferFunction]) -> list[TransferFunction]:
+def order(functions: Sequence[TransferFunction], bodies: Sequence[str] = ()) -> list[TransferFunction]:
     """Return the functions by descending priority, ties in file order.
+
+    Parameters
+    ----------
+    functions
+        In file order.
+    bodies
+        Names of the experiment's bodies. Without, a port that names no body belongs to the only body that others name.
 
     Raises
     ------
@@ -44,12 +52,13 @@ def order(functions: Sequence[TransferFunction]) -> list[TransferFunction]:
             )
         names[function.name] = function
     ordered = sorted(functions, key=lambda function: -function.priority)
+    only = _only_body(functions, bodies)
     writers: dict[str, str] = {}
     for function in ordered:
         for parameter, declaration in function.declarations.items():
             if not isinstance(declaration, BodyPort):
                 continue
-            for port in _written(declaration):
+            for port in _written(declaration, only):
                 if port in writers and not declaration.override:
                     raise AnimatError(
                         f"{function.name}.{parameter} writes {port}, which {writers[port]} writes before it; say "
@@ -59,6 +68,24 @@ def order(functions: Sequence[TransferFunction]) -> list[TransferFunction]:
                     )
                 writers[port] = f"{function.name}.{parameter}"
     return ordered
+
+
+def check_periods(functions: Sequence[TransferFunction], step: int) -> None:
+    """Refuse a function whose `every` is no whole multiple of the exchange step (ticks): it would run less often.
+
+    Raises
+    ------
+    AnimatError
+        With the function's file and line.
+    """
+    for function in functions:
+        if function.every is not None and function.every % step:
+            raise AnimatError(
+                f"{function.name}: every={format_time(function.every)!r} must be a whole multiple of the step "
+                f"({format_time(step)})",
+                file=function.file,
+                line=function.line,
+            )
 
 
 def schedule_rows(ordered: Sequence[TransferFunction]) -> list[ScheduleRow]:
@@ -80,8 +107,20 @@ def schedule_rows(ordered: Sequence[TransferFunction]) -> list[ScheduleRow]:
     ]
 
 
-def _written(port: BodyPort) -> list[str]:
-    prefix = "" if port.body is None else f"{port.body}/"
+def _only_body(functions: Sequence[TransferFunction], bodies: Sequence[str]) -> str | None:
+    """Return the body that is meant where none is named, if that is clear."""
+    named = set(bodies) or {
+        declaration.body
+        for function in functions
+        for declaration in function.declarations.values()
+        if isinstance(declaration, BodyPort) and declaration.body is not None
+    }
+    return named.pop() if len(named) == 1 else None
+
+
+def _written(port: BodyPort, only: str | None = None) -> list[str]:
+    body = only if port.body is None else port.body
+    prefix = "" if body is None else f"{body}/"
     return [prefix + name for attribute in sorted(port.writes) for name in port.attributes[attribute]]
 
 

@@ -1,0 +1,33 @@
+import pytest
+
+from animat.errors import AnimatError
+from animat.experiment.parts import input_hash, load_parts
+from animat.experiment.read import read_experiment
+from conftest import PENDULUM, SCRIPT, TRANSFER
+
+
+def hashes(folder):
+    parts = load_parts(read_experiment(folder))
+    return input_hash(parts.brains["brain"]), input_hash(parts.bodies["body"])
+
+
+def test_input_hashes_follow_contents_not_places(pendulum):
+    first = hashes(pendulum("a", script=SCRIPT))
+    assert hashes(pendulum("b", script=SCRIPT)) == first
+    brain, body = hashes(pendulum("c", script=SCRIPT + "# another\n", body=PENDULUM.replace("0.05", "0.06")))
+    assert brain != first[0] and body != first[1]
+
+
+def test_a_period_that_does_not_fit_the_step_is_refused(pendulum):
+    folder = pendulum(transfer=TRANSFER.replace("@transfer_function(hinge", '@transfer_function(every="30 ms", hinge'))
+    with pytest.raises(AnimatError, match="whole multiple of the step") as caught:
+        load_parts(read_experiment(folder))
+    assert caught.value.file == str(folder / "transfer.py") and caught.value.line == 9
+
+
+def test_one_port_has_one_writer_whether_its_body_is_named_or_not(pendulum):
+    more = TRANSFER + (
+        "\n\n@transfer_function(motor=actuator('motor', body='body'))\ndef again(t, motor):\n    motor.value = 0.0\n"
+    )
+    with pytest.raises(AnimatError, match=r"again\.motor writes body/actuator/motor, which push\.motor writes"):
+        load_parts(read_experiment(pendulum(transfer=more)))
