@@ -6,10 +6,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from animat.errors import AnimatError
-from animat.experiment.parts import load_parts
+from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.experiment.schema import ExperimentPart
-from animat.experiment.validate import validate
+from animat.experiment.validate import check_before_build, validate
+from conftest import SCRIPT, TRANSFER
 
 GOOD = """\
 animat: 1
@@ -223,7 +224,8 @@ def test_validation_resolves_every_name(pendulum):
     ("old", "new", "words"),
     [
         ('"B"', '"C"', "Known: A, B"),
-        ('"B"', '"B[0:99]"', None),
+        ('"B"', '"B[0:10]"', None),
+        ('"B"', '"B[0:99]"', "B has 10 neurons"),
         ('"B"', '"B[99]"', "there is no neuron 99"),
         ('"motor"', '"moter"', "Did you mean 'motor'"),
         ('"hinge"', '"hing"', "Did you mean 'hinge'"),
@@ -235,8 +237,6 @@ def test_validation_resolves_every_name(pendulum):
 )
 def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeypatch, old, new, words):
     monkeypatch.setattr("animat.transfer.dry.DRY_TIMEOUT_S", 3.0)
-    from conftest import TRANSFER
-
     experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)))
     if words is None:
         validate(experiment)
@@ -258,6 +258,28 @@ def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeyp
         ("events: [{at: 0 ms, set: {parameter: gain, value: 1}}]", "unknown parameter"),
         ("events: [{at: 0 ms, set: {neurons: A, I_e: 3 mV}}]", "pA"),
         ("record: {spikes: [A, C]}", "Known: A, B"),
+        ("record: {signals: [angle/*, angel/hinge]}", "Did you mean 'angle/hinge'"),
+        ("events: [{at: 0 ms, set: {variable: nope, value: 1}}]", "Known: feel.count"),
+        ("events: [{at: 0 ms, set: {variable: [1], value: 1}}]", "must be a name"),
+        ("events: [{at: 0 ms, set: {neurons: 3, I_e: 1}}]", "must be a name"),
+        ("events: [{at: 0 ms, set: {neurons: A, I_e: .inf}}]", "must be finite"),
+        ("events: [{at: 0 ms, set: {control: actuator/motor, value: [1, 2, 3]}}]", "takes 1 number, got 3"),
+        ("events: [{at: 0 ms, set: {control: actuator/motor, value: .nan}}]", "is not a number"),
+        ("events: [{at: 0 ms, set: {control: actuator/motor, value: 3 kg}}]", "actuator/motor: "),
+        ("events: [{at: 0 ms, set: {control: wrench/rod, value: [1, 2, 3]}}]", "takes 6 numbers, got 3"),
+        ("events: [{at: 0 ms, wrench: {link: rod, force: [1e999 N, 0 N, 0 N]}}]", "must be finite"),
+        ("compare: {set: {seed: 4}, signal: angle/hing}", "Did you mean 'angle/hinge'"),
+        ("compare: {set: {seed: 4}, signal: angle/hinge, axis: 0}", "has no axis"),
+        ("compare: {set: {seed: 4}, signal: wrench/rod, axis: 6}", "axis must be 0 to 5"),
+        ("compare: {set: {seed: 4}, signal: wrench/rod}", "axis must be 0 to 5"),
+        ("compare: {set: {sed: 4}, signal: angle/hinge}", "Did you mean 'seed'"),
+        ("compare: {set: {seed: x}, signal: angle/hinge}", "seed"),
+        ("compare: {set: {parameters.gain: 4}, signal: angle/hinge}", "unknown parameter 'gain'"),
+        ("compare: {set: {transfer_functions: [no.py]}, signal: angle/hinge}", "no.py"),
+        (
+            "record: {signals: [angle/*]}\ncompare: {set: {seed: 4}, signal: push.rate.rate}",
+            "not among the recorded signals",
+        ),
     ],
 )
 def test_mistakes_in_events_and_record_are_found_before_a_run(pendulum, extra, words):
@@ -265,6 +287,48 @@ def test_mistakes_in_events_and_record_are_found_before_a_run(pendulum, extra, w
     with pytest.raises(AnimatError, match=re.escape(words)) as caught:
         validate(experiment)
     assert caught.value.line is not None
+
+
+def test_a_parameters_new_value_is_read_in_every_unit_that_functions_take(pendulum):
+    transfer = TRANSFER.replace("motor=actuator", 'top=parameter("top", "N m"), motor=actuator').replace(
+        "def push(t, rate, motor)", "def push(t, rate, top, motor)"
+    )
+    transfer = transfer.replace("import actuator", "import parameter, actuator")
+    for value, words in (("3 N m", None), ("4", None), ("5 kg", "'5 kg' is not in N m"), ("[1]", "must be a number")):
+        extra = f"parameters: {{top: 2 N m}}\nevents: [{{at: 0 ms, set: {{parameter: top, value: {value}}}}}]"
+        experiment = read_experiment(pendulum(transfer=transfer, extra=extra))
+        if words is None:
+            validate(experiment)
+            continue
+        with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+            validate(experiment)
+        assert caught.value.line == 10
+
+
+def test_good_signals_events_and_comparison_are_valid(pendulum):
+    extra = (
+        "record: {signals: [angle/hinge, 'feel.*']}\n"
+        "events:\n"
+        "  - {at: 0 ms, set: {variable: feel.count, value: 7}}\n"
+        "  - {at: 0 ms, set: {control: actuator/motor, value: 1}}\n"
+        "  - {at: 0 ms, set: {control: wrench/rod, value: [1 N, 0, 0, 0, 0, 2]}}\n"
+        "compare: {set: {seed: 4}, signal: angle/hinge, after: 20 ms}\n"
+    )
+    validate(read_experiment(pendulum(extra=extra)))
+
+
+def test_what_a_run_checks_before_it_builds(pendulum, monkeypatch):
+    parts = load_parts(read_experiment(pendulum(extra="events: [{at: 20 ms, silence: A}]")))
+    bodies = open_bodies(parts)
+    try:
+        assert check_before_build(parts, bodies) == [(20_000_000, "silence", "brain/A", True, None)]
+        monkeypatch.setattr("animat.experiment.validate.expected_memory_bytes", lambda _network: 1e15)
+        with pytest.raises(AnimatError, match="GB of memory") as caught:
+            check_before_build(parts, bodies)
+        assert caught.value.line == 6
+    finally:
+        for engine, _ in bodies.values():
+            engine.close()
 
 
 def test_an_event_between_steps_and_after_the_end_is_remarked(pendulum):
@@ -275,8 +339,6 @@ def test_an_event_between_steps_and_after_the_end_is_remarked(pendulum):
 
 
 def test_a_script_brain_is_resolved_with_build_only(pendulum):
-    from conftest import SCRIPT, TRANSFER
-
     folder = pendulum(script=SCRIPT, transfer=TRANSFER.replace('"B"', '"C"'))
     assert any("--build" in remark for remark in validate(read_experiment(folder)).remarks)
     with pytest.raises(AnimatError, match="Known: A, B"):

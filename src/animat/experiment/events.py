@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from animat.body.protocol import BodyInfo
+from animat.body.protocol import BodyInfo, Port
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.schema import EventPart
 from animat.transfer.declare import parse_neurons
@@ -27,8 +28,20 @@ def read_event(
     bodies: Mapping[str, BodyInfo],
     parameters: Sequence[str] = (),
     projections: Mapping[str, Sequence[str] | None] = {},
+    *,
+    units: Mapping[str, Collection[str]] = {},
+    variables: Collection[str] = (),
 ) -> EventSpec:
     """Resolve one entry against the populations of each brain (None: unknown before it is built) and the bodies.
+
+    Parameters
+    ----------
+    part, brains, bodies, parameters, projections
+        The entry, and what it can name.
+    units
+        The units in which transfer functions take each parameter.
+    variables
+        Keys of the transfer functions' variables.
 
     Raises
     ------
@@ -45,13 +58,13 @@ def read_event(
     if action == "cut":
         return part.at, "cut", resolve_projection(value, brains, projections), True, until
     if action == "set":
-        target, values = _set(value, brains, bodies, parameters)
+        target, values = _set(value, brains, bodies, parameters, units, variables)
         return part.at, "set", target, values, until
     if action == "clamp":
         extra = set(value) - {"muscle", "activation"}
         if extra or "muscle" not in value or "activation" not in value:
             raise AnimatError("clamp needs {muscle: NAME, activation: 0 to 1}")
-        activation = quantity(value["activation"], "")
+        activation = _finite(value["activation"], "")
         if not 0 <= activation <= 1:
             raise AnimatError(f"a muscle's activation lies between 0 and 1, got {activation}")
         return part.at, "clamp", _control(f"clamp/{value['muscle']}", bodies), activation, until
@@ -128,7 +141,7 @@ def _wrench(value: Mapping[str, Any], bodies: Mapping[str, BodyInfo]) -> tuple[s
         part = value.get(name, [f"0 {unit}"] * 3)
         if not isinstance(part, list) or len(part) != 3:
             raise AnimatError(f"{name} needs three quantities in {unit}, got {part!r}")
-        numbers += [quantity(item, unit) for item in part]
+        numbers += [_finite(item, unit) for item in part]
     return _control(f"wrench/{value['link']}", bodies), numbers
 
 
@@ -137,6 +150,8 @@ def _set(
     brains: Mapping[str, Mapping[str, int] | None],
     bodies: Mapping[str, BodyInfo],
     parameters: Sequence[str],
+    units: Mapping[str, Collection[str]],
+    variables: Collection[str],
 ) -> tuple[str, Any]:
     named = [name for name in ("neurons", "parameter", "variable", "control") if name in value]
     if len(named) != 1:
@@ -145,22 +160,69 @@ def _set(
             "{variable: NAME, value: ..} or {control: NAME, value: ..}"
         )
     (kind,) = named
-    rest = {name: item for name, item in value.items() if name != kind}
+    name = value[kind]
+    if not isinstance(name, str):
+        raise AnimatError(f"set: {kind} must be a name, got {name!r}")
+    rest = {key: item for key, item in value.items() if key != kind}
     if kind == "neurons":
         if not rest:
             raise AnimatError("set {neurons: ...} needs at least one parameter, for example I_e: 100 pA")
-        return f"neurons:{_population(value[kind], brains)}", {
-            name: neuron_value(name, item) for name, item in rest.items()
-        }
+        return f"neurons:{_population(name, brains)}", {key: neuron_value(key, item) for key, item in rest.items()}
     if set(rest) != {"value"}:
         raise AnimatError(f"set {{{kind}: ...}} needs exactly one more entry, value")
     if kind == "parameter":
-        if value[kind] not in parameters:
-            raise unknown_name("parameter", value[kind], parameters)
-        return f"parameter:{value[kind]}", rest["value"]
+        if name not in parameters:
+            raise unknown_name("parameter", name, parameters)
+        return f"parameter:{name}", _parameter_value(name, rest["value"], units.get(name, ()))
     if kind == "control":
-        return f"control:{_control(value[kind], bodies)}", rest["value"]
-    return f"variable:{value[kind]}", rest["value"]
+        target = _control(name, bodies)
+        return f"control:{target}", _control_value(target, rest["value"], bodies)
+    if name not in variables:
+        raise unknown_name("variable", name, variables)
+    return f"variable:{name}", rest["value"]
+
+
+def _finite(value: Any, unit: str) -> float:
+    number = quantity(value, unit)
+    if not math.isfinite(number):
+        raise AnimatError(f"must be finite, got {value!r}")
+    return number
+
+
+def _number(value: Any, unit: str) -> float:
+    """Return a plain number as it is, text as a quantity in `unit`."""
+    return _finite(value, unit if isinstance(value, str) else "")
+
+
+def _parameter_value(name: str, value: Any, units: Collection[str]) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise AnimatError(f"parameter {name!r} must be a number or a quantity as text, got {value!r}")
+    for unit in units:
+        try:
+            _number(value, unit)
+        except AnimatError as error:
+            raise AnimatError(f"parameter {name!r}: {error.what}") from None
+    return value
+
+
+def _unit(port: Port, place: int) -> str:
+    """Return the unit of one number of a port: "N, N m" are those of its first and its second half."""
+    units = port.unit.split(", ")
+    return units[place * len(units) // port.size]
+
+
+def _control_value(target: str, value: Any, bodies: Mapping[str, BodyInfo]) -> float | list[float]:
+    """Return the numbers for a control in its port's unit: one for all, or one each."""
+    body, _, name = target.partition("/")
+    port = next(port for port in bodies[body].controls if port.name == name)
+    items = value if isinstance(value, list) else [value]
+    if len(items) not in (1, port.size):
+        raise AnimatError(f"{name} takes {port.size} number{'s' * (port.size > 1)}, got {len(items)}")
+    try:
+        numbers = [_number(item, _unit(port, place)) for place, item in enumerate(items)]
+    except AnimatError as error:
+        raise AnimatError(f"{name}: {error.what}") from None
+    return numbers if isinstance(value, list) else numbers[0]
 
 
 #: Units of neuron parameters as NEST's models use them, by the beginning of the name.
@@ -178,7 +240,5 @@ _NEURON_UNITS = (
 
 def neuron_value(name: str, value: Any) -> float:
     """Return a neuron parameter as NEST takes it; text needs a unit, a plain number is in NEST's unit already."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
     unit = next((unit for start, unit in _NEURON_UNITS if name.startswith(start)), "")
-    return quantity(value, unit)
+    return _number(value, unit)

@@ -20,9 +20,10 @@ from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
+from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
 from animat.library import load_network
 from animat.transfer.bind import Surroundings, resolve
-from animat.transfer.declare import TransferFunction
+from animat.transfer.declare import Parameter, TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
 
@@ -73,8 +74,15 @@ class Parts:
         }
         return Surroundings(self.sizes() if sizes is None else sizes, bodies, parameters, scale)
 
+    def trial_seconds(self) -> list[float]:
+        """Return the times (s) at which transfer functions are tried before a run: both ends, between, and events."""
+        part = self.experiment.part
+        end = (part.duration or 10 * part.step) - part.step
+        ticks = {0, end // 2, end, *(event.at for event in part.events if event.at <= end)}
+        return sorted((tick - tick % part.step) / 1e9 for tick in ticks)
+
     def check_names(self, around: Surroundings) -> list[EventSpec]:
-        """Resolve every name in transfer functions, `record` and `events`; return the events.
+        """Resolve every name in transfer functions, `record`, `compare` and `events`; return the events.
 
         Raises
         ------
@@ -90,17 +98,51 @@ class Parts:
         if isinstance(experiment.part.record.spikes, list):
             for place, name in enumerate(experiment.part.record.spikes):
                 self._check_recorded(name, place, around)
+        self._check_signals(around)
         specs = []
+        keys, units = variables(self.functions), self._parameter_units()
         for place, event in enumerate(experiment.part.events):
             try:
                 specs.append(
-                    read_event(event, around.brains, around.bodies, list(around.parameters), self.projections())
+                    read_event(
+                        event,
+                        around.brains,
+                        around.bodies,
+                        list(around.parameters),
+                        self.projections(),
+                        units=units,
+                        variables=keys,
+                    )
                 )
             except AnimatError as error:
                 raise AnimatError(
                     f"events: {error.what}", file=experiment.file, line=experiment.line("events", place)
                 ) from None
         return specs
+
+    def _parameter_units(self) -> dict[str, set[str]]:
+        units: dict[str, set[str]] = {}
+        for function in self.functions:
+            for declaration in function.declarations.values():
+                if isinstance(declaration, Parameter):
+                    units.setdefault(declaration.name, set()).add(declaration.unit)
+        return units
+
+    def _check_signals(self, around: Surroundings) -> None:
+        experiment = self.experiment
+        names = signal_names(self.functions, around)
+        wanted = experiment.part.record.signals
+        for place, pattern in enumerate(wanted if isinstance(wanted, list) else ()):
+            try:
+                check_recorded(pattern, names)
+            except AnimatError as error:
+                raise error.at(experiment.file, experiment.line("record", "signals", place)) from None
+        compared = experiment.part.compare
+        if compared is not None:
+            try:
+                check_compared(compared.signal, compared.axis, names, wanted)
+            except AnimatError as error:
+                raise error.at(experiment.file, experiment.line("compare", "signal")) from None
 
     def _check_recorded(self, name: str, place: int, around: Surroundings) -> None:
         known: list[str] = []

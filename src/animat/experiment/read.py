@@ -113,7 +113,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     if isinstance(variants, Mapping) and key in variants:
         _apply_variant(content, key, text.strip(), variants[key], override)
         return
-    parameters = content.get("parameters")
+    parameters = content.get("parameters") or {}
     section, _, name = key.partition(".")
     if section == "parameters" and isinstance(parameters, Mapping) and name.split(".")[0] not in ("", *parameters):
         raise unknown_name("parameter", name, parameters)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
 
+from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.expectation import expected_memory_bytes, expected_synapses
 from animat.brain.network import Network
 from animat.errors import AnimatError
+from animat.experiment.events import EventSpec
 from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
 
-__all__ = ["Validation", "validate"]
+__all__ = ["Validation", "check_before_build", "validate"]
 
 
 @dataclass
@@ -54,18 +56,11 @@ def validate(
         bodies = open_bodies(parts)
         for engine, _ in bodies.values():
             stack.callback(engine.close)
-        if build:
+        specs = check_before_build(parts, bodies)
+        if build and parts.brains:
             for name in parts.brains:
                 sizes[name] = build_brain(parts, name, progress).sizes()
-        around = parts.surroundings({name: info for name, (_, info) in bodies.items()}, sizes)
-        specs = parts.check_names(around)
-        sensors = {name: np.asarray(engine.read().sensors) for name, (engine, _) in bodies.items()}
-        try:
-            dry_call(parts.sources, around, sensors)
-        except AnimatError as error:
-            if error.file is not None:
-                error.file = str(experiment.folder / error.file)
-            raise
+            specs = _check_names_and_functions(parts, bodies, sizes)
     unknown = [name for name, known in sizes.items() if known is None]
     if unknown:
         remarks.append(
@@ -82,15 +77,75 @@ def validate(
         if experiment.part.duration is not None and at >= experiment.part.duration:
             remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
     brains = {name: _sizes(brain) if isinstance(brain, Network) else None for name, brain in parts.brains.items()}
-    found = Validation(parts, schedule_rows(parts.functions), brains, psutil.virtual_memory().available, remarks)
-    needed = sum(item[2] for item in brains.values() if item is not None)
-    if needed > found.memory_available:
+    return Validation(parts, schedule_rows(parts.functions), brains, psutil.virtual_memory().available, remarks)
+
+
+def check_before_build(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyInfo]]) -> list[EventSpec]:
+    """Check all that can be checked before a brain is built; return the events.
+
+    Every name is resolved, the transfer functions are called once in a throwaway process (where their populations are
+    known), the second run of `compare:` is read, and the memory that the brains need is held against the machine's.
+
+    Raises
+    ------
+    AnimatError
+        The first thing that is wrong, with file, and line where known.
+    """
+    specs = _check_names_and_functions(parts, bodies, parts.sizes())
+    _check_comparison(parts, bodies)
+    _check_memory(parts)
+    return specs
+
+
+def _check_names_and_functions(
+    parts: Parts,
+    bodies: Mapping[str, tuple[BodyEngine, BodyInfo]],
+    sizes: Mapping[str, Mapping[str, int] | None],
+) -> list[EventSpec]:
+    around = parts.surroundings({name: info for name, (_, info) in bodies.items()}, sizes)
+    specs = parts.check_names(around)
+    sensors = {name: np.asarray(engine.read().sensors) for name, (engine, _) in bodies.items()}
+    try:
+        dry_call(
+            parts.sources,
+            around,
+            sensors,
+            parameters=parts.experiment.part.parameters,
+            seconds=parts.trial_seconds(),
+        )
+    except AnimatError as error:
+        if error.file is not None:
+            error.file = str(parts.experiment.folder / error.file)
+        raise
+    return specs
+
+
+def _check_comparison(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyInfo]]) -> None:
+    """Read the experiment with the settings of `compare:`, and resolve its names where its bodies are the same."""
+    experiment = parts.experiment
+    compared = experiment.part.compare
+    if compared is None:
+        return
+    line = experiment.line("compare", "set")
+    try:
+        other = load_parts(experiment.with_overrides([f"{name}={value}" for name, value in compared.set.items()]))
+        if other.bodies == parts.bodies:
+            other.check_names(other.surroundings({name: info for name, (_, info) in bodies.items()}))
+    except AnimatError as error:
+        raise AnimatError(f"compare.set: {error.what}", file=experiment.file, line=line) from None
+
+
+def _check_memory(parts: Parts) -> None:
+    needed = sum(expected_memory_bytes(brain) for brain in parts.brains.values() if isinstance(brain, Network))
+    available = psutil.virtual_memory().available
+    if needed > available:
+        experiment = parts.experiment
         raise AnimatError(
             f"the brain needs about {needed / 1e9:.1f} GB of memory and this machine has "
-            f"{found.memory_available / 1e9:.1f} GB free; make it smaller",
+            f"{available / 1e9:.1f} GB free; make it smaller",
             file=experiment.file,
+            line=experiment.line("brain") if experiment.part.brain else experiment.line("brains"),
         )
-    return found
 
 
 def _sizes(network: Network) -> tuple[int, float, float]:
