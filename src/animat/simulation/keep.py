@@ -1,0 +1,100 @@
+"""Keep the description of an experiment in its run, so that `animat verify` can repeat the run from it alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from animat.errors import AnimatError
+from animat.experiment.read import FILE, Experiment
+from animat.run.format import EVENTS, MANIFEST
+
+__all__ = ["keep_description"]
+
+#: What nothing names (data and modules that scripts read) is kept up to this size, and to this size in total.
+_SMALL_BYTES = 10_000_000
+_SMALL_BYTES_TOTAL = 100_000_000
+
+#: How MJCF, URDF and body.yaml name other files.
+_NAMED = re.compile(r"""\bfile(?:name)?\s*[=:]\s*(?:["']([^"']+)["']|([^\s"',}#]+))""")
+
+
+def keep_description(experiment: Experiment, folder: Path) -> None:
+    """Copy `experiment.yaml`, all files that it names and the small ones beside them into ``folder/experiment``.
+
+    Left out are hidden files, the run's own folder and earlier runs. Of the files that nothing names, the smallest are
+    kept first. A named file that does not exist is passed over: reading the parts says so better.
+
+    Raises
+    ------
+    AnimatError
+        When a file cannot be copied.
+    """
+    source, target = experiment.folder.resolve(), (folder / "experiment").resolve()
+    if source == target:
+        return
+    there = list(_description(source, folder.resolve()))
+    named = {path for path in _named(experiment, source, there) if path.is_file()}
+    for path in sorted(named | set(_small(path for path in there if path not in named))):
+        place = target / path.relative_to(source)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+        except OSError as error:
+            raise AnimatError(f"cannot copy it into the run folder: {error.strerror}", file=path) from None
+
+
+def _description(source: Path, run: Path) -> Iterator[Path]:
+    """Yield every file of the folder that is not hidden and belongs to no run."""
+    for place, folders, files in os.walk(source):
+        here = Path(place)
+        folders[:] = [name for name in folders if _describes(here / name, run)]
+        yield from (here / name for name in files if not name.startswith(".") and (here / name).is_file())
+
+
+def _describes(folder: Path, run: Path) -> bool:
+    if folder.name.startswith((".", "__pycache__")) or folder == run:
+        return False
+    return not any((folder / name).exists() for name in (MANIFEST, EVENTS))
+
+
+def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]:
+    """Return the files that the experiment names, and those that its body files name in turn."""
+    part = experiment.part
+    found = {source / name for name in (FILE, *part.transfer_functions)}
+    for brain in part.all_brains.values():
+        found |= _files(source, brain.script or brain.network, there)
+    for body in part.all_bodies.values():
+        new = _files(source, body.model, there)
+        while new:
+            found |= new
+            new = {other for path in new for other in _named_in(path, there)} - found
+    return found
+
+
+def _files(source: Path, spec: object, there: list[Path]) -> set[Path]:
+    name = spec.get("file") if isinstance(spec, dict) else spec
+    if not isinstance(name, str):
+        return set()
+    path = source / name
+    return {path, *(file for file in there if file.is_relative_to(path))}
+
+
+def _named_in(path: Path, there: list[Path]) -> set[Path]:
+    """Return the files below a body file with a name that stands in it, whatever folder its engine looks in."""
+    if path.suffix not in (".xml", ".mjcf", ".urdf", ".osim", ".yaml", ".yml") or not path.is_file():
+        return set()
+    names = {Path(quoted or plain).name for quoted, plain in _NAMED.findall(path.read_text(errors="replace"))}
+    return {file for file in there if file.name in names and file.is_relative_to(path.parent)}
+
+
+def _small(files: Iterable[Path]) -> Iterator[Path]:
+    total = 0
+    for size, path in sorted((path.stat().st_size, path) for path in files):
+        total += size
+        if size >= _SMALL_BYTES or total > _SMALL_BYTES_TOTAL:
+            return
+        yield path
