@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from animat.cli.terminal import console
+from animat.errors import AnimatError
 from animat.simulation.session import Simulation
 from animat.simulation.session import attach as join
 from animat.simulation.view.live import open_view
 from animat.units import format_time
+from animat.yaml_lines import parse_yaml
 
 __all__ = ["attach"]
 
@@ -43,19 +46,33 @@ def attach(
         if sys.stdin.isatty():
             console.print(f"commands: {_COMMANDS}", style="dim", markup=False)
         for line in sys.stdin:
-            words = line.split()
-            if words and words[0] in ("quit", "exit"):
-                break
-            if words:
-                try:
+            try:
+                words = _words(line)
+                if words and words[0] in ("quit", "exit"):
+                    break
+                if words:
                     _do(simulation, words)
-                except Exception as error:
-                    console.print(f"[red]{error!s}[/]")
+            except Exception as error:
+                console.print(str(error), style="red", markup=False, highlight=False)
+
+
+def _words(line: str) -> list[str]:
+    """Split a line as a shell does, so that quotes keep a value such as "100 pA" together."""
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise AnimatError(f"cannot read {line.strip()!r}: {error}") from None
+
+
+def _value(text: str) -> Any:
+    """Return what `text` means in a YAML file; what is no YAML is text."""
+    try:
+        return parse_yaml(text).data
+    except AnimatError:
+        return text
 
 
 def _do(simulation: Simulation, words: list[str]) -> None:
-    from animat.errors import AnimatError
-
     match words:
         case ["pause"]:
             simulation.pause()
@@ -74,11 +91,11 @@ def _do(simulation: Simulation, words: list[str]) -> None:
         case ["status"]:
             pass
         case ["get", target, *names]:
-            console.print(simulation.get(target, *names))
+            console.print(simulation.get(target, *names), markup=False)
             return
         case ["set", target, *values] if values and all("=" in value for value in values):
-            pairs = dict(value.split("=", 1) for value in values)
-            simulation.set(target, pairs["value"]) if set(pairs) == {"value"} else simulation.set(target, **pairs)
+            pairs = {name: _value(text) for name, _, text in (value.partition("=") for value in values)}
+            simulation.set(target, pairs["value"] if set(pairs) == {"value"} else pairs)
             return
         case ["edit", file, path]:
             try:

@@ -38,12 +38,13 @@ def validate(
     console.print(table)
     for name, sizes in found.brains.items():
         if sizes is None:
-            console.print(f"{name}: a script; its size is known once it is built")
+            console.print(f"{name}: a script; its size is known once it is built", markup=False)
         else:
             neurons, synapses, memory = sizes
             console.print(
                 f"{name}: {neurons:,} neurons, {synapses:,.0f} synapses expected, about {memory / 1e9:.2f} GB of "
-                f"memory ({found.memory_available / 1e9:.1f} GB free)"
+                f"memory ({found.memory_available / 1e9:.1f} GB free)",
+                markup=False,
             )
     for remark in found.remarks:
         console.print(f"note: {remark}", style="yellow", markup=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,13 +12,14 @@ from animat.body.protocol import BodyInfo
 from animat.errors import AnimatError
 from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
 from animat.experiment.read import read_experiment
+from animat.yaml_lines import parse_yaml
 
 __all__ = ["scaffold"]
 
 _EXPERIMENT = """\
 animat: 1
 name: {name}
-description: A first loop around {brain} and {body}; change it as you like.
+description: {description}
 seed: 1
 step: {step_ms:g} ms
 duration: 1 s
@@ -114,19 +116,28 @@ def _copy_body(path: Path, folder: Path) -> None:
 
 def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms: float) -> None:
     if brain.suffix == ".py":
-        lines = f"  engine: nest\n  script: {brain.name}\n  kind: {kind}"
+        lines = f"  engine: nest\n  script: {_scalar(brain.name)}\n  kind: {kind}"
     else:
-        lines = f"  engine: nest\n  network: {brain.name}"
+        lines = f"  engine: nest\n  network: {_scalar(brain.name)}"
     (folder / "experiment.yaml").write_text(
         _EXPERIMENT.format(
-            name=folder.resolve().name,
-            brain=brain.name,
-            body=body.name,
+            name=_scalar(folder.resolve().name),
+            description=_scalar(f"A first loop around {brain.name} and {body.name}; change it as you like."),
+            body=_scalar(body.name),
             brain_lines=lines,
             engine="opensim" if body.suffix == ".osim" else "mujoco",
             step_ms=step_ms,
         )
     )
+
+
+def _scalar(text: str) -> str:
+    """Return text as it stands in a YAML file, in quotes where it would mean something else."""
+    try:
+        plain = parse_yaml(f"x: {text}").data == {"x": text}
+    except AnimatError:
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def _transfer(sizes: dict[str, int], info: BodyInfo, models: dict[str, str]) -> str:
