@@ -47,11 +47,3 @@ def test_rewind_starts_again() -> None:
     queue.due(20 * MS)
     queue.rewind()
     assert kinds(queue.due(0)) == [("message", "", False)]
-
-
-def test_an_event_added_late_is_due_at_once() -> None:
-    queue = EventQueue([Event(100 * MS, "stop")])
-    queue.due(40 * MS)
-    queue.add(Event(20 * MS, "message"))
-    assert kinds(queue.due(60 * MS)) == [("message", "", False)]
-    assert kinds(queue.due(100 * MS)) == [("stop", "", False)]

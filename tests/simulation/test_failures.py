@@ -93,7 +93,7 @@ def test_the_worker_does_not_outlive_a_killed_simulation(pendulum, tmp_path):
         return False
 
     wait_for(gone, 5)
-    assert animat.open_run(out).signals.num_rows >= 0
+    assert len(animat.open_run(out).profile["step"]) > 10
 
 
 def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path):
@@ -105,7 +105,7 @@ def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path)
 
 
 def test_an_endless_transfer_function_can_be_stopped(pendulum, tmp_path):
-    endless = TRANSFER.replace("count.value += 1", "count.value += 1\n    while t > 0.05: pass")
+    endless = TRANSFER.replace("count.value += 1", "count.value += 1\n    while count.value > 3: pass")
     with animat.load(pendulum(transfer=endless, duration="10 s"), out=tmp_path / "run") as sim:
         sim.start()
         wait_for(lambda: sim.time >= 0.06)

@@ -47,6 +47,9 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
     def resolve(self, size: int) -> NDArray[np.int64]:
         """Return the selected indices in order; errors name the population and its size."""
         if self.indices is None:
+            for bound in (self.start, self.stop):
+                if bound is not None and not -size <= bound <= size:
+                    raise AnimatError(f"{self}: {self.population} has {size} neurons (0 to {size - 1})")
             found = np.arange(size, dtype=np.int64)[slice(self.start, self.stop, self.step)]
         else:
             found = np.asarray(self.indices, dtype=np.int64)
@@ -105,8 +108,7 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     `threads` is how many cores are used; `virtual_processes` (`threads` by default) decides which random
     numbers are drawn: the same number gives the same spikes. `record` names the populations ("*": all) whose
     spikes are written to `shard` (a file of `SHARD_DTYPE` records, appended once per step); `sample` is the most
-    spikes per step that travel in a reply for a viewer (0: none). `device_delays_ms` are delays of devices that
-    will be attached, beyond those of the network.
+    spikes per step that travel in a reply for a viewer (0: none).
     """
 
     seed: int
@@ -117,7 +119,6 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     record: tuple[str, ...] = ()
     shard: str | None = None
     sample: int = 0
-    device_delays_ms: tuple[float, ...] = ()
 
 
 #: One recorded spike in a shard file: population (index into `BrainInfo.populations`), neuron, time in ticks.

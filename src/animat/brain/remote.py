@@ -74,6 +74,7 @@ class BrainLink:
         self._progress: Progress = _quiet
         self._patience_s = patience_s
         self._first = True
+        self._early: BrainReply | None = None
 
     def _report(self, what: str, done: float) -> None:
         self._progress(what, done)
@@ -116,8 +117,14 @@ class BrainLink:
 
     def finish(self) -> BrainReply:
         """Wait for the reply of the step that was started."""
-        reply: BrainReply = self._worker.wait(BrainReply)
+        reply, self._early = self._early, None
+        if reply is None:
+            reply = self._worker.wait(BrainReply)
         return reply
+
+    def check(self) -> None:
+        """Raise if the worker is gone; costs a system call."""
+        self._worker.check()
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """See `BrainEngine.get`."""
@@ -136,7 +143,9 @@ class BrainLink:
         return info
 
     def _long(self, method: str, *arguments: Any, reply: Any) -> Any:
-        """Call what may take any time, such as building."""
+        """Call what may take any time, such as building; a step that is under way is waited for first."""
+        if self._worker.busy:
+            self._early = self._worker.wait(BrainReply)
         return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf)
 
     def round_trips(self, count: int) -> list[float]:

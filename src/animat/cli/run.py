@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from animat.cli.terminal import ProgressLine, console, errors
 from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
 from animat.run.reader import open_run
-from animat.simulation.execute import INTERRUPTED, execute
+from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
-from animat.simulation.place import fresh_folder
+from animat.simulation.place import fresh_folder, remove_run
 from animat.simulation.runner import Runner
 from animat.simulation.view.live import open_view
 from animat.units import format_time
 
 __all__ = ["run"]
+
+#: Exit code of a run that ended well but for a transfer function that failed and was put aside.
+PUT_ASIDE = 3
 
 
 def run(
@@ -30,18 +33,22 @@ def run(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override an entry; may be repeated.")
     ] = None,
-    view: Annotated[bool, typer.Option("--view", help="Show body and spikes on a local page while it runs.")] = False,
+    view: Annotated[
+        bool, typer.Option("--view", help="Show body and spikes on a local page, at most as fast as real time.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that stands in --out.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
 ) -> None:
     """Run an experiment; Ctrl-C ends it after the current step and keeps the data.
 
+    Exit codes: 0 done, 1 failed, 3 done but a transfer function failed on the way, 130 interrupted.
+
     Example: animat run mouse-joystick --set brain.threads=2 --out runs/first
     """
     description = read_experiment(experiment, settings or [])
     folder = fresh_folder(experiment, out)
-    if overwrite and (folder / "manifest.json").exists():
-        shutil.rmtree(folder)
+    if overwrite:
+        remove_run(folder)
     with ProgressLine() as progress:
 
         def opened(runner: Runner) -> None:
@@ -63,12 +70,16 @@ def run(
             current.append(runner)
             opened(runner)
 
-        runner = execute(description, folder, report=report, progress=show, on_open=remember)
+        runner = execute(
+            description, folder, report=report, progress=show, pace=1.0 if view else None, on_open=remember
+        )
     _show(runner, folder, report)
     if runner.state is State.FAILED:
         raise AnimatError(runner.error)
-    if runner.reason == INTERRUPTED:
+    if runner.interrupted:
         sys.exit(130)
+    if any(bound.problem for bound in runner.loop.functions):
+        sys.exit(PUT_ASIDE)
 
 
 def _show(runner: Runner, folder: Path, report: bool) -> None:
@@ -86,11 +97,17 @@ def _show(runner: Runner, folder: Path, report: bool) -> None:
     if "mean" in comparison:
         table.add_row(
             comparison["label"],
-            f"{1000 * comparison['mean']:+.2f} mm on average, {1000 * comparison['final']:+.2f} mm at the end",
+            f"{_length(comparison, 'mean')} on average, {_length(comparison, 'final')} at the end",
         )
-    for aside in summary.get("transfer_functions_put_aside", []):
-        table.add_row("put aside", f"{aside['function']}: {aside['problem']}")
     table.add_row("run folder", str(folder))
     if report:
         table.add_row("report", str(folder / "report.html"))
     console.print(table)
+    for aside in summary.get("transfer_functions_put_aside", []):
+        errors.print(f"[bold red]put aside:[/] {escape(aside['function'])}: {escape(aside['problem'])}")
+
+
+def _length(comparison: dict[str, Any], which: str) -> str:
+    """Return a difference with its unit, metres as millimetres."""
+    value, unit = comparison[which], comparison["unit"]
+    return f"{1000 * value:+.2f} mm" if unit == "m" else f"{value:+.4g} {unit}".rstrip()

@@ -140,6 +140,8 @@ class Compare(_Part):
     set: dict[str, Any]
     signal: str
     axis: int | None = None
+    #: Which way counts as positive.
+    direction: Literal[1, -1] = 1
     after: Ticks = 0
     label: str = "difference"
 

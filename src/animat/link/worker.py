@@ -196,6 +196,18 @@ class Worker:
                 self._method = None
                 return decoder(reply).decode(payload)
 
+    def check(self) -> None:
+        """Raise `WorkerDied` if the process has ended; a system call."""
+        if self._dead is not None:
+            raise self._dead
+        ended = (
+            self._process.poll() is not None
+            if self._pidfd is None
+            else bool(select.select([self._pidfd], [], [], 0)[0])
+        )
+        if ended:
+            raise self._died()
+
     def close(self) -> None:
         """End the worker: politely when it waits for a call, else by force; no process is left. May be called twice."""
         if not self._finalizer.alive:

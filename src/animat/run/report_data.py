@@ -176,6 +176,8 @@ def _comparison(run: Run) -> dict[str, Any] | None:
     if not isinstance(found, dict) or "mean" not in found:
         return None
     name, _, axis = str(found["signal"]).removesuffix("]").partition("[")
+    scale, unit = (1000, "mm") if found.get("unit") == "m" else (1, str(found.get("unit", "")))
+    direction = int(found.get("direction", 1))
     lines = []
     for label, one in (("this run", run), (", ".join(found.get("settings", [])), Run(run.folder / "comparison"))):
         columns = one.columns()
@@ -183,14 +185,16 @@ def _comparison(run: Run) -> dict[str, Any] | None:
             return None
         times, values = one.signal(name)
         values = values.reshape(len(times), -1)[:, int(axis or 0)]
+        values = scale * direction * (values - values[0])
         part = _stride(len(times), _ROWS)
         lines.append({"name": label, "times": _pack(times[part]), "values": _pack(values[part])})
-    unit = columns[name].unit
+    mean, final, largest = (scale * found[which] for which in ("mean", "final", "largest"))
     text = (
-        f"From {found['after_ms']:g} ms on the difference is {found['mean']:.3g} {unit} on average, "
-        f"{found['final']:.3g} {unit} at the end, {found['largest']:.3g} {unit} at most."
+        f"From {found['after_ms']:g} ms on this run is ahead by {mean:.3g} {unit} on average, "
+        f"{final:.3g} {unit} at the end, {largest:.3g} {unit} at most."
     )
-    return {"label": str(found["label"]), "title": str(found["signal"]), "unit": unit, "lines": lines, "text": text}
+    title = f"{found['signal']} from its start" + (", negative direction up" if direction < 0 else "")
+    return {"label": str(found["label"]), "title": title, "unit": unit, "lines": lines, "text": text}
 
 
 def _elements(column: Column) -> Iterable[str]:

@@ -130,6 +130,8 @@ class RunWriter:
             raise AnimatError(
                 f"cannot make the run folder ({error.strerror}); choose another with --out", file=folder
             ) from None
+        if (self.folder / "experiment.yaml").exists():
+            raise AnimatError("this folder holds an experiment; choose another for the run with --out", file=folder)
         if any((self.folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
             raise AnimatError("this folder already holds a run; choose another with --out, or remove it", file=folder)
         take_reserve(self.folder)

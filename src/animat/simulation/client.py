@@ -16,7 +16,7 @@ import zmq
 from animat.errors import AnimatError
 from animat.simulation.control import PROTOCOL
 
-__all__ = ["Client"]
+__all__ = ["Client", "living_pid"]
 
 #: Seconds between two looks at whether the simulation's process still lives.
 _LOOK_S = 0.25
@@ -132,6 +132,15 @@ def _read_control(folder: Path) -> dict[str, Any]:
     if not _alive(int(description["pid"])):
         raise AnimatError(f"the simulation in {folder} is not running any more{_how_it_ended(folder)}")
     return description
+
+
+def living_pid(folder: Path) -> int | None:
+    """Return the process of the simulation that runs in `folder`, or None."""
+    try:
+        pid = int(json.loads((folder / "control.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return pid if _alive(pid) else None
 
 
 def _alive(pid: int) -> bool:

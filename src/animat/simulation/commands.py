@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError
 from animat.experiment.events import neuron_value
 from animat.simulation.control import Command
 from animat.simulation.edit import replace_source
-from animat.simulation.outside import set_value, split_target
-from animat.transfer.declare import parse_neurons
+from animat.simulation.outside import get_value, set_value, split_target
 
 if TYPE_CHECKING:
     from animat.simulation.runner import Runner
@@ -78,44 +77,20 @@ def _sources(runner: Runner, command: Command) -> None:
 
 
 def _get(runner: Runner, command: Command) -> None:
-    """get(target, names=[]): values of neurons, or of a variable, parameter, signal."""
-    command.reply(_value(runner, str(command.arguments["target"]), list(command.arguments.get("names", []))))
-
-
-def _value(runner: Runner, target: str, names: list[str]) -> Any:
-    kind, name = split_target(target)
-    if kind == "neurons":
-        brain, selection = parse_neurons(name)
-        link = runner.link(brain)
-        return link.get(selection, names)
-    if kind == "variable":
-        if name not in runner.board.variables:
-            raise unknown_name("variable", name, runner.board.variables)
-        return runner.board.variables[name]
-    if kind == "parameter":
-        parameters = runner.experiment.part.parameters
-        if name not in parameters:
-            raise unknown_name("parameter", name, parameters)
-        return parameters[name]
-    if kind == "signal":
-        found = runner.recording.value(name)
-        if found is None:
-            raise unknown_name("signal", name, [column.name for column in runner.recording.signals.columns])
-        return found
-    raise AnimatError(f"{target!r} can only be set; its signals can be read: signal:command/...")
+    """get(target, names=[]): values of neurons, or of a variable, parameter, control or signal."""
+    command.reply(get_value(runner, str(command.arguments["target"]), list(command.arguments.get("names", []))))
 
 
 def _set(runner: Runner, command: Command) -> None:
     """set(target, value): neurons:, parameter:, variable: or control: and a name; the run's events keep it."""
-    target, value = str(command.arguments["target"]), command.arguments["value"]
-    kind, name = split_target(target)
+    kind, name = split_target(str(command.arguments["target"]))
+    value = command.arguments["value"]
     if kind == "neurons":
         value = {key: neuron_value(key, item) for key, item in dict(value).items()}
-    if kind == "control" and name.partition("/")[0] not in runner.bodies:
-        name = f"{next(iter(runner.bodies), '')}/{name}"
-    target = f"{kind}:{name}"
-    set_value(runner, target, value)
-    runner.writer.event("set", runner.loop.time, target=target, value=value)
+    set_value(runner, f"{kind}:{name}", value)
+    if kind == "parameter":
+        runner.settings[name] = value
+    runner.writer.event("set", runner.loop.time, target=f"{kind}:{name}", value=value)
     command.reply(None)
 
 

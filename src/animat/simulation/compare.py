@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from animat.errors import AnimatError
+from animat.experiment.schema import Compare
 from animat.run.files import write_json
 from animat.run.reader import Run, open_run
+from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
 from animat.simulation.runner import Progress, Runner
 
@@ -25,42 +26,34 @@ def run_comparison(runner: Runner, progress: Progress) -> None:
         runner.folder / "comparison",
         progress=lambda what, done: progress(f"{what} ({', '.join(settings)})", done),
     )
-    try:
-        other.catch_signals()
-        other.initialize()
-        other.serve()
-    except AnimatError as error:
-        other.fail(str(error))
-    except KeyboardInterrupt:
-        other.end("stop", "interrupted by the user")
-    finally:
-        other.close()
+    conduct(other)
+    runner.interrupted = other.interrupted
     run = open_run(runner.folder)
     summary = dict(run.summary or {})
     if other.state is State.COMPLETED:
-        summary["comparison"] = difference(
-            run, open_run(other.folder), compare.signal, compare.axis, compare.after, compare.label, settings
-        )
+        summary["comparison"] = difference(run, open_run(other.folder), compare, settings)
     else:
         summary["comparison"] = {"settings": settings, "state": str(other.state), "error": other.error or other.reason}
     write_json(runner.folder / "summary.json", summary)
 
 
-def difference(
-    run: Run, other: Run, signal: str, axis: int | None, after: int, label: str, settings: list[str]
-) -> dict[str, Any]:
-    """Return how `signal` differs between two runs after a tick: mean, largest and at the end."""
+def difference(run: Run, other: Run, compare: Compare, settings: list[str]) -> dict[str, Any]:
+    """Return how much further a signal went along `compare.direction` than in the other run: mean, largest, final."""
+    signal, axis, after, label = compare.signal, compare.axis, compare.after, compare.label
+    unit = run.columns()[signal].unit
     times, mine = run.signal(signal)
     _, theirs = other.signal(signal)
     if axis is not None:
         mine, theirs = mine[:, axis], theirs[:, axis]
-    change = (mine - theirs)[times * 1e9 > after + 0.5]
+    change = compare.direction * (mine - theirs)[times * 1e9 > after + 0.5]
     if not change.size:
-        return {"label": label, "settings": settings, "signal": signal}
+        return {"label": label, "settings": settings, "signal": signal, "unit": unit}
     return {
         "label": label,
         "settings": settings,
         "signal": signal if axis is None else f"{signal}[{axis}]",
+        "unit": unit,
+        "direction": compare.direction,
         "after_ms": after / 1e6,
         "mean": float(np.mean(change)),
         "largest": float(change[np.argmax(np.abs(change))]),

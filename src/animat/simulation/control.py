@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ import zmq
 import zmq.auth
 
 from animat.errors import AnimatError
+from animat.run.files import plain
 
 __all__ = ["PROTOCOL", "Command", "ControlEndpoint"]
 
@@ -97,8 +99,8 @@ class ControlEndpoint:
         """Return what `control.json` says: protocol, addresses, process, keys (tcp only)."""
         return {"protocol": PROTOCOL, "pid": os.getpid(), **self.addresses, **self._keys}
 
-    def wanted(self, topic: bytes) -> bool:
-        """Whether any client listens to a stream (to be called by the loop's thread only)."""
+    def look(self) -> None:
+        """Take note of who listens to what (loop's thread only, once a step)."""
         while True:
             try:
                 message = self._stream.recv(zmq.NOBLOCK)
@@ -106,12 +108,15 @@ class ControlEndpoint:
                 break
             name = message[1:]
             self._wanted[name] = self._wanted.get(name, 0) + (1 if message[:1] == b"\x01" else -1)
+
+    def wanted(self, topic: bytes) -> bool:
+        """Whether any client listened to a stream at the last `look`."""
         return any(count > 0 and topic.startswith(name) for name, count in self._wanted.items())
 
     def publish(self, topic: bytes, content: Mapping[str, Any]) -> None:
         """Send to the listeners of a stream; drops for those whose queue is full (loop's thread only)."""
         with suppress(zmq.Again):
-            self._stream.send_multipart([topic, msgspec.msgpack.encode(content)], zmq.NOBLOCK)
+            self._stream.send_multipart([topic, _encode(content)], zmq.NOBLOCK)
 
     def close(self) -> None:
         """Answer what waits, close the sockets and remove them."""
@@ -160,6 +165,7 @@ class ControlEndpoint:
         self._auth = ThreadAuthenticator(self._context)
         self._auth.start()
         self._auth.configure_curve(domain="*", location=str(certificates))
+        shutil.rmtree(certificates)
         for socket in (self._router, self._stream):
             socket.curve_publickey, socket.curve_secretkey, socket.curve_server = server_public, server_secret, True
             socket.bind(f"tcp://{host}:*")
@@ -176,7 +182,7 @@ class ControlEndpoint:
     def _answer(self, client: bytes, number: int) -> Callable[[dict[str, Any]], None]:
         def answer(content: dict[str, Any]) -> None:
             with self._wake_lock, suppress(zmq.ZMQError):
-                self._wake_out.send_multipart([client, msgspec.msgpack.encode({"id": number, **content})])
+                self._wake_out.send_multipart([client, _encode({"id": number, **content})])
 
         return answer
 
@@ -209,15 +215,21 @@ class ControlEndpoint:
         try:
             request = msgspec.msgpack.decode(frames[-1])
             number, name, arguments = int(request["id"]), str(request["name"]), dict(request.get("arguments", {}))
+            if abs(number) >= 2**63:
+                raise ValueError(number)
         except Exception:
             answer = {"id": -1, "error": "a request is a msgpack map with id, name and arguments"}
             self._router.send_multipart([client, msgspec.msgpack.encode(answer)])
             return
         try:
             now = self._immediate(name, arguments)
-        except AnimatError as error:
+        except Exception as error:
             now = {"error": str(error)}
         if now is not None:
-            self._router.send_multipart([client, msgspec.msgpack.encode({"id": number, **now})])
+            self._router.send_multipart([client, _encode({"id": number, **now})])
         else:
             self.commands.put(Command(name, arguments, self._answer(client, number)))
+
+
+def _encode(content: Mapping[str, Any]) -> bytes:
+    return msgspec.msgpack.encode(content, enc_hook=plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from animat.errors import AnimatError, unknown_name
-from animat.transfer.bind import bind, release, resolve
+from animat.transfer.bind import Bound, bind, release, resolve
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import order
 
@@ -18,8 +18,8 @@ __all__ = ["replace_source"]
 def replace_source(runner: Runner, file: str, source: str) -> None:
     """Put new functions in the place of those of `file`, or keep the old ones when the new source is broken.
 
-    The new source is compiled, its names are resolved, and each function is called once in a throwaway
-    process before anything changes. Variables that both have keep their value; devices that both have stay
+    The new source is first run, and each function called once, in a throwaway process; then its names are
+    resolved and its devices attached. Variables that both have keep their value; devices that both have stay
     attached; what is gone is detached and set to rest. The edit is written to the run's events.
 
     Raises
@@ -30,21 +30,26 @@ def replace_source(runner: Runner, file: str, source: str) -> None:
     if file not in runner.sources:
         raise unknown_name("transfer function file", file, runner.sources)
     sources = {**runner.sources, file: source}
+    before = runner.loop.functions
+    fresh: list[Bound] = []
     try:
+        runner.dry_call(sources)
         functions = order([item for name, text in sources.items() for item in load_functions(text, name)])
         for function in functions:
             resolve(function, runner.around)
-        runner.dry_call(sources)
+        untouched = {bound.function.name: bound for bound in before if bound.function.file != file}
+        after = []
+        for function in functions:
+            bound = untouched.get(function.name)
+            if bound is None:
+                bound = bind(function, runner.around, runner.board, runner.attach)
+                fresh.append(bound)
+            after.append(bound)
     except AnimatError as error:
-        runner.writer.event("edit_refused", runner.loop.time, file=file, source=source, text=str(error))
+        release(runner.board, fresh, before, runner.detach)
         load_functions(runner.sources[file], file)
+        runner.writer.event("edit_refused", runner.loop.time, file=file, source=source, text=str(error))
         raise AnimatError(f"the old source stays in use, because the new one is broken: {error}") from None
-    before = runner.loop.functions
-    untouched = {bound.function.name: bound for bound in before if bound.function.file != file}
-    after = [
-        untouched.get(function.name) or bind(function, runner.around, runner.board, runner.attach)
-        for function in functions
-    ]
     release(runner.board, [bound for bound in before if bound.function.file == file], after, runner.detach)
     runner.loop.functions = after
     runner.sources = sources

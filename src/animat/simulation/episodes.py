@@ -18,4 +18,6 @@ def archive(folder: Path, episode: int) -> Path:
     for entry in folder.iterdir():
         if not entry.name.startswith(_STAYS) and entry.suffix != ".log":
             shutil.move(entry, place / entry.name)
+    if (folder / "experiment").is_dir():
+        shutil.copytree(folder / "experiment", place / "experiment")
     return place

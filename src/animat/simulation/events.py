@@ -44,11 +44,6 @@ class EventQueue:
         self._next = 0
         self.active: list[Event] = []
 
-    def add(self, event: Event) -> None:
-        """Add an event while running; one in the past is due at once."""
-        index = next((i for i in range(self._next, len(self._all)) if self._all[i].at > event.at), len(self._all))
-        self._all.insert(index, event)
-
     def due(self, time: int) -> list[Event]:
         """Return what takes effect for the step that begins at `time`: undone events first, then new ones."""
         over = [event for event in self.active if event.until is not None and event.until <= time]

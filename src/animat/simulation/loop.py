@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.protocol import BodyReply
+from animat.brain.devices import KINDS, initial_values
 from animat.brain.protocol import BrainReply, Change
 from animat.errors import AnimatError
 from animat.simulation.events import HELD, Event, EventQueue
@@ -111,6 +112,7 @@ class ClosedLoop:
         #: The function that is running now, for a message when it does not return.
         self.running: Bound | None = None
         self.running_since = 0.0
+        self._beneath: list[tuple[NDArray[np.float64], slice, NDArray[np.float64]]] = []
 
     def start(self) -> list[Event]:
         """Apply events due at time 0; return those for the outside."""
@@ -149,6 +151,7 @@ class ClosedLoop:
         for name, body_reply in bodies.items():
             self.board.bodies[name].receive(body_reply)
         finished = Finished()
+        self._uncover()
         started = wall.perf_counter()
         self._run_functions(finished)
         finished.transfer_s = wall.perf_counter() - started
@@ -160,6 +163,7 @@ class ClosedLoop:
         """Return to time 0: variables, controls, events. The engines are reset by the caller."""
         self.time = 0
         self.events.rewind()
+        self._beneath.clear()
         self.board.variables.clear()
         self.board.variables.update({key: deepcopy(value) for key, value in self.board.initial.items()})
         for bound in self.functions:
@@ -179,10 +183,11 @@ class ClosedLoop:
             self.running, self.running_since = bound, wall.perf_counter()
             try:
                 function.call(seconds, **bound.arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 bound.problem = f"{type(error).__name__}: {error}" if not isinstance(error, AnimatError) else str(error)
                 line = error_place(error, function.file)
                 finished.problems.append(Problem(function.name, bound.problem, function.file, line))
+                self._rest_sources(bound)
             except StopFunction as error:
                 trace = traceback.extract_tb(error.__traceback__)
                 line = next((frame.lineno for frame in reversed(trace) if frame.filename == function.file), None)
@@ -192,14 +197,16 @@ class ClosedLoop:
             finally:
                 self.running = None
 
+    def _rest_sources(self, bound: Bound) -> None:
+        """Set the sources of a function that is put aside to what its declaration says."""
+        for brain, index in bound.devices.values():
+            side = self.board.brains[brain]
+            if KINDS[side.devices[index].kind].direction == "source":
+                for name, value in initial_values(side.devices[index]).items():
+                    side.set_input(index, name, value)
+
     def _apply_events(self, time: int) -> list[Event]:
-        outside = []
-        for event in self.events.due(time):
-            if event.kind in HELD:
-                if event.undo:
-                    self._release(event)
-            else:
-                outside.append(event)
+        outside = [event for event in self.events.due(time) if event.kind not in HELD]
         for event in self.events.active:
             if event.kind in HELD:
                 self._hold(event)
@@ -209,10 +216,12 @@ class ClosedLoop:
         body, port = event.target.split("/", 1)
         side = self.board.bodies[body]
         found = side.control_ports[port]
-        side.controls[found.offset : found.offset + found.size] = event.value
+        part = slice(found.offset, found.offset + found.size)
+        self._beneath.append((side.controls, part, side.controls[part].copy()))
+        side.controls[part] = event.value
 
-    def _release(self, event: Event) -> None:
-        body, port = event.target.split("/", 1)
-        side = self.board.bodies[body]
-        found = side.control_ports[port]
-        side.controls[found.offset : found.offset + found.size] = found.rest
+    def _uncover(self) -> None:
+        """Give the controls under held events back what was commanded, before functions run again."""
+        while self._beneath:
+            controls, part, commanded = self._beneath.pop()
+            controls[part] = commanded

@@ -13,27 +13,7 @@ from animat.units import quantity
 if TYPE_CHECKING:
     from animat.simulation.runner import Runner
 
-__all__ = ["apply_event", "set_value", "split_target"]
-
-
-def apply_event(runner: Runner, event: Event) -> None:
-    """Carry out a set, silence or cut, or undo it."""
-    if event.kind == "silence":
-        brain, selection = parse_neurons(event.target)
-        assert brain is not None
-        runner.links[brain].set(selection, {"silent": not event.undo})
-    elif event.kind == "cut":
-        brain, projection = event.target.split("/", 1)
-        pre, post = projection.split("->")
-        runner.links[brain].set(ProjectionName(pre, post), {"cut": not event.undo})
-    elif event.undo:
-        for target, value in runner.undo.pop((event.at, event.target), []):
-            set_value(runner, target, value)
-    else:
-        before = set_value(runner, event.target, event.value)
-        if event.until is not None:
-            runner.undo[event.at, event.target] = before
-
+__all__ = ["apply_event", "get_value", "set_value", "split_target"]
 
 #: What a target can begin with, before a colon; neurons are meant without.
 TARGETS = ("neurons", "parameter", "variable", "control", "signal")
@@ -45,54 +25,129 @@ def split_target(text: str) -> tuple[str, str]:
     return (kind, name) if colon and kind in TARGETS else ("neurons", text)
 
 
-def set_value(runner: Runner, target: str, value: Any) -> list[tuple[str, Any]]:
-    """Set what `target` names (KIND:NAME) and return what would undo it.
+def apply_event(runner: Runner, event: Event) -> None:
+    """Carry out a set, silence or cut; with a duration, what was there comes back at its end."""
+    for key, value in _pieces(event):
+        owner = (event.at, event.until, str(value))
+        if event.undo:
+            _apply(runner, key, runner.overlays.lift(key, owner))
+        elif event.until is not None:
+            runner.overlays.lay(key, owner, value, lambda key=key: _present(runner, key))  # type: ignore[misc]
+            _apply(runner, key, value)
+        elif not runner.overlays.rebase(key, value):
+            _apply(runner, key, value)
 
-    Kinds are neurons (value: parameters by name), parameter, variable and control.
-    """
+
+#: (kind, target, neuron parameter or "").
+_Key = tuple[str, str, str]
+
+
+def _pieces(event: Event) -> list[tuple[_Key, Any]]:
+    if event.kind != "set":
+        return [((event.kind, event.target, ""), True)]
+    if split_target(event.target)[0] == "neurons":
+        return [(("set", event.target, name), value) for name, value in event.value.items()]
+    return [(("set", event.target, ""), event.value)]
+
+
+def _apply(runner: Runner, key: _Key, value: Any) -> None:
+    kind, target, name = key
+    if kind == "silence":
+        brain, selection = parse_neurons(target)
+        runner.link(brain).set(selection, {"silent": value})
+    elif kind == "cut":
+        brain, projection = target.split("/", 1)
+        pre, post = projection.split("->")
+        runner.link(brain).set(ProjectionName(pre, post), {"cut": value})
+    else:
+        set_value(runner, target, {name: value} if name else value)
+
+
+def _present(runner: Runner, key: _Key) -> Any:
+    kind, target, name = key
+    if kind != "set":
+        return False
+    found = get_value(runner, target, [name] if name else [])
+    return found[name] if name else found
+
+
+def set_value(runner: Runner, target: str, value: Any) -> None:
+    """Set what `target` names (KIND:NAME): neurons (value: parameters by name), parameter, variable or control."""
     kind, name = split_target(target)
     if kind == "neurons":
         brain, selection = parse_neurons(name)
-        if brain is None:
-            brain = next(iter(runner.links))
-        link = runner.links[brain]
-        before = link.get(selection, list(value))
-        link.set(selection, value)
-        return [(target, before)]
-    if kind == "parameter":
-        return [(target, _set_parameter(runner, name, value))]
+        runner.link(brain).set(selection, value)
+    elif kind == "parameter":
+        _set_parameter(runner, name, value)
+    elif kind == "variable":
+        if name not in runner.board.variables:
+            raise unknown_name("variable", name, runner.board.variables)
+        runner.board.variables[name] = value
+    elif kind == "control":
+        vector, part, unit = _control(runner, name)
+        listed = list(value) if isinstance(value, list | tuple) else [value]
+        numbers = [quantity(item, unit) if isinstance(item, str) else float(item) for item in listed]
+        if len(numbers) not in (1, part.stop - part.start) or any(number - number for number in numbers):
+            raise AnimatError(f"{name} takes {part.stop - part.start} finite numbers, got {value!r}")
+        vector[part] = numbers
+    else:
+        raise AnimatError(f"{target!r} can only be read; set neurons:, parameter:, variable: or control:")
+
+
+def get_value(runner: Runner, target: str, names: list[str]) -> Any:
+    """Return the present value of what `target` names; of neurons the parameters `names`, each a list."""
+    kind, name = split_target(target)
+    if kind == "neurons":
+        brain, selection = parse_neurons(name)
+        return runner.link(brain).get(selection, names)
     if kind == "variable":
-        variables = runner.board.variables
-        if name not in variables:
-            raise unknown_name("variable", name, variables)
-        before_value, variables[name] = variables[name], value
-        return [(target, before_value)]
+        if name not in runner.board.variables:
+            raise unknown_name("variable", name, runner.board.variables)
+        return runner.board.variables[name]
+    if kind == "parameter":
+        parameters = runner.experiment.part.parameters
+        if name not in parameters:
+            raise unknown_name("parameter", name, parameters)
+        return parameters[name]
     if kind == "control":
-        body, _, port_name = name.partition("/")
-        side = runner.board.bodies[body]
-        port = side.control_ports[port_name]
-        part = slice(port.offset, port.offset + port.size)
-        old = side.controls[part].tolist()
-        side.controls[part] = [quantity(item, port.unit) if isinstance(item, str) else item for item in _listed(value)]
-        return [(target, old)]
-    raise AnimatError(f"{target!r} can only be read; set neurons:, parameter:, variable: or control:")
+        vector, part, _ = _control(runner, name)
+        return vector[part].tolist()
+    found = runner.recording.value(name)
+    if found is None:
+        raise unknown_name("signal", name, [column.name for column in runner.recording.signals.columns])
+    return found
 
 
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
+def _control(runner: Runner, name: str) -> tuple[Any, slice, str]:
+    """Return vector, place and unit of a control, named PORT or BODY/PORT."""
+    found = {
+        f"{body}/{port}": (body, port) for body, side in runner.board.bodies.items() for port in side.control_ports
+    }
+    if name not in found and len(runner.board.bodies) == 1:
+        name = f"{next(iter(runner.board.bodies))}/{name}"
+    if name not in found:
+        raise unknown_name("control", name, found)
+    body, port_name = found[name]
+    side = runner.board.bodies[body]
+    port = side.control_ports[port_name]
+    return side.controls, slice(port.offset, port.offset + port.size), port.unit
 
 
-def _set_parameter(runner: Runner, name: str, value: Any) -> Any:
+def _set_parameter(runner: Runner, name: str, value: Any) -> None:
     parameters = runner.experiment.part.parameters
     if name not in parameters:
         raise unknown_name("parameter", name, parameters)
     before, parameters[name] = parameters[name], value
+    users = [
+        (bound, argument, declaration.unit)
+        for bound in runner.loop.functions
+        for argument, declaration in bound.function.declarations.items()
+        if isinstance(declaration, Parameter) and declaration.name == name
+    ]
     try:
-        for bound in runner.loop.functions:
-            for argument, declaration in bound.function.declarations.items():
-                if isinstance(declaration, Parameter) and declaration.name == name:
-                    bound.arguments[argument] = runner.around.parameters[name](declaration.unit)
-    except AnimatError:
+        numbers = [runner.around.parameters[name](unit) for _, _, unit in users]
+    except (AnimatError, TypeError, ValueError) as error:
         parameters[name] = before
-        raise
-    return before
+        raise AnimatError(f"parameter {name}: {error}") from None
+    for (bound, argument, _), number in zip(users, numbers, strict=True):
+        bound.arguments[argument] = number

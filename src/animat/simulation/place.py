@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
-__all__ = ["fresh_folder"]
+from animat.errors import AnimatError
+from animat.experiment.read import FILE
+from animat.run.format import EVENTS, PROFILE
+from animat.simulation.client import living_pid
+
+__all__ = ["fresh_folder", "remove_run"]
 
 
 def fresh_folder(experiment: str | Path, out: str | Path | None) -> Path:
@@ -18,3 +24,23 @@ def fresh_folder(experiment: str | Path, out: str | Path | None) -> Path:
         number += 1
         folder = Path("runs") / f"{stem}-{number}"
     return folder
+
+
+def remove_run(folder: Path) -> None:
+    """Remove a run that stands in `folder`, and nothing that is no run.
+
+    Raises
+    ------
+    AnimatError
+        If the folder holds an experiment, something else, or a simulation that still runs.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if (folder / FILE).exists():
+        raise AnimatError(f"{folder} holds an experiment, it cannot be the run folder; choose another with --out")
+    if not (folder / EVENTS).is_file() or not (folder / PROFILE).is_file():
+        raise AnimatError(f"{folder} holds something that is no run; choose another with --out, or remove it yourself")
+    pid = living_pid(folder)
+    if pid is not None:
+        raise AnimatError(f"a simulation still runs in {folder} (process {pid}); stop it: animat attach {folder} stop")
+    shutil.rmtree(folder)

@@ -25,6 +25,7 @@ class Profile:
 
     def __init__(self) -> None:
         self._rows: list[tuple[float, ...]] = []
+        self._total_s = 0.0
 
     def add(
         self,
@@ -46,6 +47,7 @@ class Profile:
         record = recorded - finished
         other = (finished - replied) - transfer_s + (end - recorded)
         seconds = (*worker, exchange, body, transfer_s, record, other, end - begin)
+        self._total_s += seconds[-1] if self._rows else 0.0
         self._rows.append(seconds)
         writer.profile((step, tick, 1 if step == 1 else 0, *seconds))
 
@@ -53,7 +55,7 @@ class Profile:
         """Return step over mean step time without the first, or None before there are two."""
         if len(self._rows) < 2:
             return None
-        return step / 1e9 / float(np.mean([row[-1] for row in self._rows[1:]]))
+        return step / 1e9 / (self._total_s / (len(self._rows) - 1))
 
     def overhead_s(self) -> list[float]:
         """Return per step, without the first, what it cost beyond the longer of brain kernel and body."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +21,8 @@ from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
+from animat.experiment.validate import check_before_build
+from animat.link.errors import WorkerDied, WorkerHung
 from animat.run.writer import RunWriter
 from animat.simulation.commands import COMMANDS
 from animat.simulation.control import Command, ControlEndpoint
@@ -28,13 +32,13 @@ from animat.simulation.events import Event, EventQueue
 from animat.simulation.lifecycle import FINAL, State, transition
 from animat.simulation.loop import ClosedLoop, StopFunction
 from animat.simulation.outside import apply_event, set_value
+from animat.simulation.overlays import Overlays
 from animat.simulation.profile import Profile
 from animat.simulation.recording import Recording
 from animat.simulation.streams import publish_step
 from animat.simulation.summary import manifest, summary
 from animat.transfer.bind import bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
-from animat.transfer.declare import DevicePort
 from animat.transfer.dry import dry_call
 from animat.transfer.words import take_words
 
@@ -45,16 +49,19 @@ Progress = Callable[[str, float | None], None]
 
 #: Spikes per step that travel with a reply for viewers.
 _SAMPLE = 256
+#: Seconds between two looks at the brains while nothing runs.
+_IDLE_S = 0.1
 #: Seconds that a transfer function gets to return after the user asked to stop.
 _GRACE_S = 2.0
 
 
 @dataclass(frozen=True)
 class Replay:
-    """A live edit or setting of an earlier run, to be repeated at its time; `kind` is "edit" or "set"."""
+    """A live edit or setting of an earlier run (its event), to be repeated at its time."""
 
     tick: int
-    kind: str
+    #: It was made before the recording began: what an episode took over from the one before.
+    before_recording: bool
     content: Mapping[str, Any]
 
 
@@ -73,6 +80,8 @@ class Runner:
         Open the control endpoint on this address with keys instead of a unix socket.
     replay
         Live edits and settings to repeat, by ascending time.
+    pace
+        Run no faster than this many times real time.
     """
 
     def __init__(
@@ -83,6 +92,7 @@ class Runner:
         progress: Progress = lambda _what, _done: None,
         tcp: str | None = None,
         replay: Sequence[Replay] = (),
+        pace: float | None = None,
     ) -> None:
         self.experiment = experiment
         self.folder = folder
@@ -91,6 +101,7 @@ class Runner:
         self.reason = ""
         self.error = ""
         self.steps = 0
+        self._begun = False
         self.profile = Profile()
         self.links: dict[str, BrainLink] = {}
         self.infos: dict[str, BrainInfo] = {}
@@ -100,16 +111,21 @@ class Runner:
         self.began = time.monotonic()
         self.until: int | None = None
         self.waiting: list[Command] = []
-        self.undo: dict[tuple[int, str], list[tuple[str, Any]]] = {}
+        self.overlays = Overlays()
+        #: Parameters that clients have set; they outlive a reset.
+        self.settings: dict[str, Any] = {}
         self.stop_asked: str | None = None
+        self.interrupted = False
         self.episode = 1
         self._held: dict[str, BodyReply] = {}
         self.writer = RunWriter(folder)
         self.control = ControlEndpoint(folder, self._immediate, tcp=tcp)
         self.writer.control(self.control.description())
         self._replay = list(replay)
+        self._pace = pace
         self._handlers_before: dict[int, Any] = {}
         self._parameters = dict(experiment.part.parameters)
+        self._timer: threading.Timer | None = None
 
     # -- beginning ---------------------------------------------------------------------------------------------
 
@@ -121,7 +137,8 @@ class Runner:
         self.progress("loading bodies", None)
         self.bodies = open_bodies(parts)
         self.around = parts.surroundings({name: info for name, (_, info) in self.bodies.items()})
-        parts.check_names(self.around)
+        self.progress("checking", None)
+        check_before_build(parts, self.bodies)
         self._load_brains(parts)
         sizes = {name: info.sizes() for name, info in self.infos.items()}
         self.around = replace(self.around, brains=sizes)
@@ -144,6 +161,7 @@ class Runner:
             functions,
             EventQueue(Event(*spec) for spec in specs),
         )
+        self._repeat(before_recording=True)
         self._open_recording()
         self.writer.manifest(manifest(self.experiment, parts, self.infos, self.bodies))
         self.change("initialize")
@@ -174,12 +192,6 @@ class Runner:
                 None if populations is None else list(populations),
                 self.writer.shard(name).resolve(),
                 _SAMPLE,
-                [
-                    port.device.delay_ms
-                    for function in parts.functions
-                    for port in function.declarations.values()
-                    if isinstance(port, DevicePort) and port.device.delay_ms is not None
-                ],
             )
             link = self.links[name] = BrainLink(
                 part.engine,
@@ -199,10 +211,11 @@ class Runner:
         self.recording = Recording(self.writer, record, self.board, self.loop.functions, self.infos, bodies)
 
     def dry_call(self, sources: dict[str, str]) -> None:
-        """Call the functions once in a throwaway process, on the present values of the sensors."""
+        """Try the sources in a throwaway process, on the present values of the sensors."""
         sensors = {name: side.sensors for name, side in self.board.bodies.items()}
         try:
-            dry_call(sources, self.around, sensors)
+            part = self.experiment.part
+            dry_call(sources, self.around, sensors, parameters=part.parameters, seconds=self.parts.trial_seconds())
         except AnimatError as error:
             if error.file is not None and not Path(error.file).is_absolute():
                 error.file = str(self.experiment.folder / error.file)
@@ -215,23 +228,31 @@ class Runner:
 
         With `until`, it is stopped at that tick if it has not ended before.
         """
+        timeout = self.experiment.part.timeout
+        if timeout is not None and until is None:
+            left = max(0.0, timeout / 1e9 - (time.monotonic() - self.began))
+            reason = f"time-out after {timeout / 1e9:g} s of real time"
+            self._timer = threading.Timer(left, self.ask_to_stop, [reason])
+            self._timer.daemon = True
+            self._timer.start()
         if start:
             self.change("run")
-        deadline = self.experiment.part.timeout
         while self.state not in FINAL:
             self._take_commands()
-            if self.stop_asked is not None and self.state not in FINAL:
+            if self.state in FINAL:
+                break
+            if self.stop_asked is not None:
                 self.end("stop", self.stop_asked)
-            elif deadline is not None and (time.monotonic() - self.began) * 1e9 > deadline:
-                self.end("stop", f"time-out after {deadline / 1e9:g} s of real time")
             elif until is not None and self.loop.time >= until:
                 self.end("stop", "")
             elif self.state is State.RUNNING:
                 self._run_step()
         return self.state
 
-    def _repeat(self) -> None:
+    def _repeat(self, *, before_recording: bool = False) -> None:
         while self._replay and self._replay[0].tick <= self.loop.time:
+            if before_recording and not self._replay[0].before_recording:
+                return
             earlier = self._replay.pop(0).content
             if earlier["kind"] == "edit":
                 replace_source(self, earlier["file"], earlier["source"])
@@ -240,25 +261,49 @@ class Runner:
                 self.writer.event("set", self.loop.time, target=earlier["target"], value=earlier["value"])
 
     def _take_commands(self) -> None:
-        while self.state not in FINAL:
-            idle = self.state is not State.RUNNING and self.stop_asked is None
+        """Carry out what clients asked for; while nothing runs, wait for it and watch the brains."""
+        while self.state not in FINAL and self.stop_asked is None:
             try:
-                command = self.control.commands.get(timeout=0.1) if idle else self.control.commands.get_nowait()
-            except Exception:  # queue.Empty of SimpleQueue
-                deadline = self.experiment.part.timeout
-                if not idle or (deadline is not None and (time.monotonic() - self.began) * 1e9 > deadline):
+                if self.state is State.RUNNING:
+                    command = self.control.commands.get_nowait()
+                else:
+                    command = self.control.commands.get(timeout=_IDLE_S)
+            except queue.Empty:
+                if self.state is State.RUNNING:
                     return
+                self._watch_brains()
                 continue
             try:
                 COMMANDS[command.name](self, command)
+            except (WorkerDied, WorkerHung) as error:
+                command.refuse(str(error))
+                self.fail(str(error))
             except AnimatError as error:
                 command.refuse(str(error))
-            except (TypeError, KeyError, ValueError) as error:
+            except Exception as error:
+                self.note_internal_error(traceback.format_exc())
                 command.refuse(f"{command.name}: {type(error).__name__}: {error}")
+
+    def _watch_brains(self) -> None:
+        try:
+            for link in self.links.values():
+                link.check()
+        except AnimatError as error:
+            self.fail(str(error))
+
+    def note_internal_error(self, text: str) -> None:
+        """Keep a traceback in the run's events."""
+        with suppress(AnimatError):
+            self.writer.event("internal_error", self.loop.time if hasattr(self, "loop") else 0, text=text)
 
     def _run_step(self) -> None:
         try:
             self._repeat()
+            if not self._begun:
+                self._begun = True
+                self._outside(self.loop.start())
+                if self.stop_asked is not None:
+                    return
             self._step()
         except AnimatError as error:
             if self.stop_asked is not None:
@@ -266,6 +311,8 @@ class Runner:
             else:
                 self.fail(str(error))
             return
+        if self._pace is not None:
+            self._wait_for_the_clock(self._pace)
         duration = self.experiment.part.duration
         if duration is not None and self.loop.time >= duration:
             self.end("complete", "")
@@ -273,12 +320,15 @@ class Runner:
             self.until = None
             self.change("pause")
 
+    def _wait_for_the_clock(self, pace: float) -> None:
+        now = time.monotonic()
+        self._next_step = max(getattr(self, "_next_step", now), now - 0.5) + self.loop.step / 1e9 / pace
+        time.sleep(max(0.0, self._next_step - now))
+
     def _step(self) -> None:
         clock = time.perf_counter
         t0 = clock()
         loop = self.loop
-        if loop.time == 0 and self.steps == 0:
-            self._outside(loop.start())
         brain_starts, body_starts = loop.begin()
         for brain in brain_starts:
             self.links[brain.name].start(brain.changes, brain.until)
@@ -360,10 +410,12 @@ class Runner:
             self.control.publish(b"state", self.status())
         if self.state is State.PAUSED:
             self.writer.flush()
-        if self.state is not State.RUNNING:
-            for command in self.waiting:
-                command.reply(self.status())
-            self.waiting.clear()
+            self._answer_waiting()
+
+    def _answer_waiting(self) -> None:
+        for command in self.waiting:
+            command.reply(self.status())
+        self.waiting.clear()
 
     def resume(self, until: int | None) -> None:
         """Run on, to a tick or to the end."""
@@ -371,38 +423,48 @@ class Runner:
         self.until = until
 
     def reset(self) -> None:
-        """Return to time 0 with the same seed; what was recorded moves to `episodes/N`."""
+        """Return to time 0 with the same seed; what was recorded moves to `episodes/N`.
+
+        Live edits and parameters that clients set stay; what events changed is undone.
+        """
         transition(self.state, "reset")
         self.progress("resetting", None)
-        self.writer.event("reset", self.loop.time)
-        self.writer.finish()
-        self.writer.summary(summary(self))
-        archive(self.folder, self.episode)
-        self.episode += 1
-        self.writer = RunWriter(self.folder)
-        self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
-        self.writer.populations({name: info.populations for name, info in self.infos.items()})
-        self._note_changes()
-        for link in self.links.values():
-            link.reset()
-        self.loop.reset()
-        for name, (engine, _) in self.bodies.items():
-            engine.reset()
-            self.board.bodies[name].receive(engine.read())
-        self.steps, self.profile, self.until = 0, Profile(), None
-        self.undo.clear()
-        self._held.clear()
-        self._open_recording()
+        try:
+            self.writer.event("reset", self.loop.time)
+            self.writer.finish()
+            self.writer.summary(summary(self))
+            archive(self.folder, self.episode)
+            self.episode += 1
+            self.writer = RunWriter(self.folder)
+            self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
+            self.writer.populations({name: info.populations for name, info in self.infos.items()})
+            for link in self.links.values():
+                link.reset()
+            self.loop.reset()
+            for name, (engine, _) in self.bodies.items():
+                engine.reset()
+                self.board.bodies[name].receive(engine.read())
+            self._restore_parameters()
+            self.steps, self.profile, self.until, self._begun = 0, Profile(), None, False
+            self._held.clear()
+            self._open_recording()
+        except AnimatError as error:
+            self.fail(f"the reset failed: {error}")
+            raise
         self.change("reset")
+        self._answer_waiting()
 
-    def _note_changes(self) -> None:
-        """Write what live edits left changed into the events of a new episode, so that it can be repeated."""
+    def _restore_parameters(self) -> None:
+        """Undo what events changed, and write what clients changed into the new episode's events, to be repeated."""
+        self.overlays.clear()
         for file, source in self.sources.items():
             if source != self.parts.sources[file]:
-                self.writer.event("edit", 0, file=file, source=source)
-        for name, value in self.experiment.part.parameters.items():
-            if value != self._parameters[name]:
-                self.writer.event("set", 0, target=f"parameter:{name}", value=value)
+                self.writer.event("edit", 0, file=file, source=source, before_recording=True)
+        for name, value in (self._parameters | self.settings).items():
+            if self.experiment.part.parameters[name] != value:
+                set_value(self, f"parameter:{name}", value)
+        for name, value in self.settings.items():
+            self.writer.event("set", 0, target=f"parameter:{name}", value=value, before_recording=True)
 
     def end(self, trigger: str, reason: str) -> None:
         """End for good by "complete" or "stop"."""
@@ -418,6 +480,8 @@ class Runner:
 
     def close(self) -> None:
         """Free the engines, finish the recording, write summary; whatever happened before."""
+        if self._timer is not None:
+            self._timer.cancel()
         for name, link in self.links.items():
             self.peak_memory_mb[name] = max(self.peak_memory_mb.get(name, 0.0), link.peak_memory_mb())
             link.close()
@@ -432,6 +496,7 @@ class Runner:
                 self.state, self.error = State.FAILED, str(error)
         with suppress(AnimatError):
             self.writer.summary(summary(self))
+        self._answer_waiting()
         self.control.close()
         (self.folder / "control.json").unlink(missing_ok=True)
         for number, handler in self._handlers_before.items():
@@ -468,10 +533,11 @@ class Runner:
     def catch_signals(self) -> None:
         """Let Ctrl-C end the run after the present step, a second one abandon it; call from the main thread."""
 
-        def interrupt(_number: int, _frame: FrameType | None) -> None:
+        def interrupt(number: int, _frame: FrameType | None) -> None:
+            self.interrupted = self.interrupted or number == signal.SIGINT
             if self.stop_asked is not None or self.state is State.CREATED:
                 raise KeyboardInterrupt
-            self.ask_to_stop("interrupted by the user")
+            self.ask_to_stop("interrupted by the user" if number == signal.SIGINT else "ended by the system")
 
         def break_function(_number: int, _frame: FrameType | None) -> None:
             loop = getattr(self, "loop", None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from animat.errors import AnimatError
 from animat.run.reader import Run, open_run
@@ -42,23 +44,33 @@ def load(
     command = [sys.executable, "-m", "animat.simulation", str(experiment), "--out", str(folder)]
     for name, value in (settings or {}).items():
         command += ["--set", f"{name}={value}"]
+    words = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process's words read
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
     )
-    while not (folder / "control.json").exists():
-        if process.poll() is not None:
-            raise AnimatError(_last_words(process))
-        time.sleep(0.02)
-    simulation = Simulation(folder, process)
-    try:
-        while simulation.state == "created":
+    with words:
+        while not _opened_by(folder, process.pid):
             if process.poll() is not None:
-                raise AnimatError(_last_words(process))
-            time.sleep(0.05)
-    except BaseException:
-        simulation.close()
-        raise
+                raise AnimatError(_last_words(process, words))
+            time.sleep(0.02)
+        simulation = Simulation(folder, process)
+        try:
+            while simulation.state == "created":
+                time.sleep(0.05)
+            if process.poll() is not None:
+                raise AnimatError(_last_words(process, words))
+        except BaseException:
+            simulation.close()
+            raise
     return simulation
+
+
+def _opened_by(folder: Path, pid: int) -> bool:
+    """Whether the simulation that runs as process `pid` listens in `folder` by now."""
+    try:
+        return bool(json.loads((folder / "control.json").read_text())["pid"] == pid)
+    except (OSError, ValueError, KeyError):
+        return False
 
 
 def attach(run: str | Path) -> Simulation:
@@ -152,14 +164,17 @@ class Simulation:
 
     def status(self) -> dict[str, Any]:
         """Return state, tick, steps, real-time factor; also of one that has ended."""
-        if not self._client.alive:
-            summary = open_run(self.folder).summary or {}
+        try:
+            return dict(self._client.request("status"))
+        except AnimatError:
+            if self._client.alive:
+                raise
+            summary = open_run(self.folder).summary
             return {
                 "state": summary.get("state", "failed"),
                 "tick": round(summary.get("simulated_ms", 0) * 1e6),
                 **summary,
             }
-        return dict(self._client.request("status"))
 
     def info(self) -> dict[str, Any]:
         """Return all that can be addressed: populations, ports of the bodies, signals."""
@@ -190,8 +205,6 @@ class Simulation:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._process is not None and self._process.stderr is not None:
-            self._process.stderr.close()
         self._client.close()
 
     def __enter__(self) -> Simulation:
@@ -205,7 +218,8 @@ class Simulation:
         return f"<Simulation {self.folder} {status['state']} at {format_time(status['tick'])}>"
 
 
-def _last_words(process: subprocess.Popen[bytes]) -> str:
-    assert process.stderr is not None
-    words = process.stderr.read().decode(errors="replace").strip()
-    return words.removeprefix("error: ") or f"the simulation's process ended with exit code {process.returncode}"
+def _last_words(process: subprocess.Popen[bytes], words: IO[bytes]) -> str:
+    process.wait()
+    words.seek(0)
+    said = words.read().decode(errors="replace").strip()
+    return said.removeprefix("error: ") or f"the simulation's process ended with exit code {process.returncode}"

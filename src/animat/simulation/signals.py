@@ -72,12 +72,12 @@ class Signals:
                 device = side.devices[index]
                 kind = KINDS[device.kind]
                 if kind.direction == "sink" and kind.reads == "spikes":
-                    found.append((Column(f"{device.name}.count"), _counter(side, index)))
+                    found.append((Column(f"{device.name}.count"), _counter(side, device.name)))
                 elif kind.direction == "sink":
                     value = side.values[index]
                     shape = (len(value),) if isinstance(value, list) else ()
                     found.append(
-                        (Column(f"{device.name}.{kind.reads}", kind.reads_unit, shape), _reader(side.values, index))
+                        (Column(f"{device.name}.{kind.reads}", kind.reads_unit, shape), _sink(side, device.name))
                     )
                 else:
                     for name, parameter in kind.settable.items():
@@ -86,7 +86,7 @@ class Signals:
                             continue
                         shape = (len(value),) if isinstance(value, list) else ()
                         column = Column(f"{device.name}.{name}", parameter.unit, shape)
-                        found.append((column, _reader(side.inputs, (index, name))))
+                        found.append((column, _source(side, device.name, name)))
         return found
 
     def _bodies(self) -> list[_Entry]:
@@ -154,5 +154,13 @@ def body_row(replies: Sequence[BodyReply]) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def _counter(side: BrainBoard, index: int) -> Callable[[], Any]:
-    return lambda: len(side.spikes.get(index, NO_SPIKES)[0])
+def _counter(side: BrainBoard, device: str) -> Callable[[], Any]:
+    return lambda: len(side.spikes.get(side.by_name[device], NO_SPIKES)[0])
+
+
+def _sink(side: BrainBoard, device: str) -> Callable[[], Any]:
+    return lambda: side.values[side.by_name[device]]
+
+
+def _source(side: BrainBoard, device: str, name: str) -> Callable[[], Any]:
+    return lambda: side.inputs[side.by_name[device], name]

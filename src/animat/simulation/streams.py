@@ -22,6 +22,7 @@ def publish_step(
     replies: Mapping[str, BrainReply],
 ) -> None:
     """Send the step that ended at `tick` to whoever listens; what nobody listens to costs nothing."""
+    control.look()
     if control.wanted(b"state"):
         control.publish(b"state", status())
     if control.wanted(b"signals"):

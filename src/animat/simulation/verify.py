@@ -9,6 +9,7 @@ from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
 from animat.run.compare import Comparison, compare
 from animat.run.reader import open_run
+from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
 from animat.simulation.runner import Progress, Replay, Runner
 
@@ -37,20 +38,13 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
         shutil.rmtree(place)
     experiment = read_experiment(folder / "experiment", manifest.get("overrides", []))
     replay = [
-        Replay(int(event["tick"]), event["kind"], event) for event in run.events if event["kind"] in ("edit", "set")
+        Replay(int(event["tick"]), bool(event.get("before_recording")), event)
+        for event in run.events
+        if event["kind"] in ("edit", "set")
     ]
-    runner = Runner(experiment, place, progress=progress, replay=replay)
-    try:
-        runner.catch_signals()
-        runner.initialize()
-        runner.serve(until=steps * experiment.part.step)
-    except AnimatError as error:
-        runner.fail(str(error))
-    except KeyboardInterrupt:
-        runner.end("stop", "interrupted by the user")
-        raise
-    finally:
-        runner.close()
+    runner = conduct(Runner(experiment, place, progress=progress, replay=replay), until=steps * experiment.part.step)
+    if runner.interrupted:
+        raise KeyboardInterrupt
     if runner.state is State.FAILED and runner.steps < steps:
         raise AnimatError(f"the repetition failed: {runner.error}")
     return compare(run, open_run(place))

@@ -120,20 +120,18 @@ def bind(function: TransferFunction, around: Surroundings, board: Board, attach:
 def release(
     board: Board, before: Sequence[Bound], after: Sequence[Bound], detach: Callable[[str, Sequence[int]], None]
 ) -> None:
-    """Drop what `before` had and `after` has not: devices are detached, controls set to rest, variables forgotten."""
-    devices = {place for bound in after for place in bound.devices.values()}
-    for bound in before:
-        for brain, index in bound.devices.values():
-            if (brain, index) not in devices:
-                detach(brain, [index])
-                board.brains[brain].forget(index)
+    """Drop what no function in `after` has: devices, variables; controls that `before` wrote are set to rest."""
+    used = {place for bound in after for place in bound.devices.values()}
+    for brain, side in board.brains.items():
+        for index in [index for index in side.devices if (brain, index) not in used]:
+            detach(brain, [index])
+            side.forget(index)
     for body, port in _written(board, before) - _written(board, after):
         found = board.bodies[body].control_ports[port]
         board.bodies[body].controls[found.offset : found.offset + found.size] = found.rest
-    variables = {key for bound in after for key in bound.variables}
-    for key in [key for bound in before for key in bound.variables if key not in variables]:
-        board.variables.pop(key, None)
-        board.initial.pop(key, None)
+    kept = {key for bound in after for key in bound.variables}
+    for key in [key for key in board.variables if key not in kept]:
+        del board.variables[key], board.initial[key]
 
 
 def _written(board: Board, functions: Sequence[Bound]) -> set[tuple[str, str]]:

@@ -29,6 +29,8 @@ class BrainBoard:
     def __init__(self) -> None:
         self.devices: dict[int, Device] = {}
         self.elements: dict[int, int] = {}
+        #: The attached device of each name, for those that outlive an edit.
+        self.by_name: dict[str, int] = {}
         self.sinks: list[int] = []
         self.values: dict[int, float | list[float]] = {}
         self.spikes: dict[int, Spikes] = {}
@@ -40,6 +42,7 @@ class BrainBoard:
         """Take in an attached device with its values at rest."""
         self.devices[index] = device
         self.elements[index] = elements
+        self.by_name[device.name] = index
         kind = KINDS[device.kind]
         if kind.direction == "source":
             for name, value in initial_values(device).items():
@@ -50,7 +53,10 @@ class BrainBoard:
 
     def forget(self, index: int) -> None:
         """Drop a detached device."""
-        del self.devices[index], self.elements[index]
+        device = self.devices.pop(index)
+        del self.elements[index]
+        if self.by_name.get(device.name) == index:
+            del self.by_name[device.name]
         if index in self.sinks:
             self.sinks.remove(index)
         self.values.pop(index, None)

@@ -69,7 +69,6 @@ class DevicePort:
     device: Device
     brain: str | None
     writes: bool
-    override: bool = False
     #: Multiply the weight by full over actual neuron number, so that a patch reads what the full sheet would.
     as_full_sheet: bool = False
 
@@ -218,16 +217,14 @@ def spike_sink(
     return DevicePort(device, brain, writes=False, as_full_sheet=as_full_sheet)
 
 
-def spike_source(
-    neurons: str | Sequence[str], kind: str, *, each: bool = False, override: bool = False, **params: Any
-) -> DevicePort:
+def spike_source(neurons: str | Sequence[str], kind: str, *, each: bool = False, **params: Any) -> DevicePort:
     """Drive neurons through a device: poisson, fixed_frequency, dc_source, ac_source, nc_source, spike_times.
 
-    Parameters as for `spike_sink`; `override` allows a second writer.
+    Parameters as for `spike_sink`.
     """
     _checked_kind(kind, "source")
     brain, device = _device(neurons, kind, each, params)
-    return DevicePort(device, brain, writes=True, override=override)
+    return DevicePort(device, brain, writes=True)
 
 
 def _ports(quantity: str, names: Sequence[str]) -> tuple[str, ...]:

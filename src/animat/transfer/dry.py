@@ -21,9 +21,10 @@ from animat.body.protocol import BodyInfo, Scene
 from animat.errors import AnimatError
 from animat.transfer.bind import Surroundings, bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
-from animat.transfer.declare import DevicePort, Parameter, TransferFunction
+from animat.transfer.declare import DevicePort, TransferFunction
 from animat.transfer.load import error_place, load_functions
 from animat.transfer.schedule import order
+from animat.units import quantity
 
 __all__ = ["dry_call"]
 
@@ -36,12 +37,14 @@ class _Task(msgspec.Struct):
     brains: dict[str, dict[str, int] | None]
     bodies: dict[str, BodyInfo]
     sensors: dict[str, bytes]
-    parameters: dict[str, float]
+    parameters: dict[str, float | str]
     sheet_scale: list[tuple[str, str, float]]
-    seconds: float
+    seconds: list[float]
 
 
 class _Outcome(msgspec.Struct):
+    """What a call came to; one with an empty `function` says that all have returned."""
+
     function: str
     problem: str = ""
     file: str | None = None
@@ -53,12 +56,20 @@ def dry_call(
     around: Surroundings,
     sensors: Mapping[str, NDArray[np.float64]],
     *,
-    seconds: float = 0.0,
+    parameters: Mapping[str, float | str] = {},
+    seconds: Sequence[float] = (0.0,),
     timeout: float | None = None,
 ) -> None:
-    """Call the functions of `sources` (text by file name) once; `sensors` are the bodies' flat vectors.
+    """Run the `sources` (text by file name) and call each function once for every time in `seconds`.
 
     Functions that read a brain whose populations are not known yet are left out.
+
+    Parameters
+    ----------
+    sensors
+        The bodies' flat vectors.
+    parameters
+        The experiment's `parameters:`, as they stand there.
 
     Raises
     ------
@@ -66,24 +77,16 @@ def dry_call(
         Naming function, file and line of the first that fails or does not return in `timeout` seconds (10).
     """
     timeout = DRY_TIMEOUT_S if timeout is None else timeout
-    wanted = {
-        (declaration.name, declaration.unit)
-        for name, text in sources.items()
-        for function in load_functions(text, name)
-        for declaration in function.declarations.values()
-        if isinstance(declaration, Parameter)
-    }
     task = _Task(
         sources=dict(sources),
         brains={name: None if sizes is None else dict(sizes) for name, sizes in around.brains.items()},
         bodies={name: msgspec.structs.replace(info, scene=Scene(shapes=())) for name, info in around.bodies.items()},
         sensors={name: np.asarray(vector, np.float64).tobytes() for name, vector in sensors.items()},
-        parameters={
-            f"{name}|{unit}": around.parameters[name](unit) for name, unit in wanted if name in around.parameters
-        },
+        parameters=dict(parameters),
         sheet_scale=[(*key, scale) for key, scale in around.sheet_scale.items()],
-        seconds=seconds,
+        seconds=list(seconds),
     )
+    nobody = _Outcome("the transfer functions", file=next(iter(sources), None))
     command = [sys.executable, "-c", "from animat.transfer.dry import _main; _main()"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
     try:
@@ -92,20 +95,19 @@ def dry_call(
         )
         said, returned, words = done.stdout, done.returncode, done.stderr
     except subprocess.TimeoutExpired as expired:
-        last = _read(expired.stdout or b"")
-        name = last[-1].function if last else "?"
+        last = (_read(expired.stdout or b"") or [_Outcome("the transfer functions", file=next(iter(sources), None))])[
+            -1
+        ]
         raise AnimatError(
-            f"transfer function {name} did not return within {timeout:g} s in a trial call",
-            file=last[-1].file if last else None,
-            line=last[-1].line if last else None,
+            f"{last.function} did not return within {timeout:g} s in a trial call", file=last.file, line=last.line
         ) from None
     outcomes = _read(said)
     for outcome in outcomes:
         if outcome.problem:
             raise AnimatError(f"{outcome.function}: {outcome.problem}", file=outcome.file, line=outcome.line)
-    if returned:
+    if not outcomes or outcomes[-1].function:
         tail = " ".join(words.decode(errors="replace").strip().splitlines()[-3:])
-        culprit = outcomes[-1] if outcomes else _Outcome("the transfer functions")
+        culprit = outcomes[-1] if outcomes else nobody
         what = f"{culprit.function} ended the trial process (exit {returned}) {tail}".rstrip()
         raise AnimatError(what, file=culprit.file, line=culprit.line)
 
@@ -131,27 +133,45 @@ def _call_all(task: _Task) -> Iterator[_Outcome]:
     around = Surroundings(
         brains=task.brains,
         bodies=task.bodies,
-        parameters={key.split("|")[0]: _reader(task.parameters, key.split("|")[0]) for key in task.parameters},
+        parameters={name: _reader(value) for name, value in task.parameters.items()},
         sheet_scale={(brain, population): scale for brain, population, scale in task.sheet_scale},
     )
     board = Board({name: BrainBoard() for name in task.brains}, {n: BodyBoard(info) for n, info in task.bodies.items()})
     for name, vector in task.sensors.items():
         board.bodies[name].sensors[:] = np.frombuffer(vector)
     numbers = itertools.count()
-    functions = [function for name, text in task.sources.items() for function in load_functions(text, name)]
+    functions = []
+    for name, text in task.sources.items():
+        yield _Outcome(name, file=name)
+        try:
+            functions += load_functions(text, name)
+        except AnimatError as error:
+            yield _Outcome(name, error.what, name, error.line)
+            return
+    bound = []
     for function in order(_known(functions, task)):
         yield _Outcome(function.name, file=function.file, line=function.line)
         try:
-            bound = bind(function, around, board, lambda _brain, _device: next(numbers))
-            function.call(task.seconds, **bound.arguments)
-        except Exception as error:
-            what = str(error.what) if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
-            place = error.line if isinstance(error, AnimatError) and error.line else error_place(error, function.file)
-            yield _Outcome(function.name, what, function.file, place or function.line)
+            bound.append(bind(function, around, board, lambda _brain, _device: next(numbers)))
+        except AnimatError as error:
+            yield _Outcome(function.name, error.what, function.file, error.line or function.line)
+            return
+    for seconds in task.seconds:
+        for item in bound:
+            function = item.function
+            yield _Outcome(function.name, file=function.file, line=function.line)
+            try:
+                function.call(seconds, **item.arguments)
+            except (Exception, SystemExit) as error:
+                what = error.what if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
+                place = error_place(error, function.file) or function.line
+                yield _Outcome(function.name, f"{what} (at {seconds:g} s)", function.file, place)
+                return
+    yield _Outcome("")
 
 
-def _reader(values: Mapping[str, float], name: str) -> Callable[[str], float]:
-    return lambda unit: values[f"{name}|{unit}"]
+def _reader(value: float | str) -> Callable[[str], float]:
+    return lambda unit: float(value) if isinstance(value, int | float) else quantity(value, unit)
 
 
 def _known(functions: Sequence[TransferFunction], task: _Task) -> list[TransferFunction]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.devices import KINDS, check_value
 from animat.errors import AnimatError, unknown_name
 from animat.transfer.board import NO_SPIKES, Board, BrainBoard
 
@@ -105,24 +106,28 @@ class SourceHandle:
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._names:
             raise _refuse(self._owner, name, list(self._names), written=True)
-        self._board.set_input(self._device, name, checked_input(f"{self._owner}.{name}", value, self._elements, name))
+        device = self._board.devices[self._device]
+        plain = value if isinstance(value, float) else _plain(value)
+        check_value(
+            f"{self._owner}.{name}",
+            KINDS[device.kind].settable[name],
+            plain,
+            each=device.each,
+            elements=self._elements,
+        )
+        self._board.set_input(self._device, name, plain)
 
 
-def checked_input(what: str, value: Any, elements: int, name: str) -> float | list[float]:
-    """Return `value` as a finite float, or a list where the device has several elements (or takes a list)."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = float(value)
-        if number - number != 0.0:
-            raise AnimatError(f"{what} must be finite, got {value!r}")
-        return number
-    array = np.asarray(value, dtype=float)
-    if not np.all(np.isfinite(array)):
-        raise AnimatError(f"{what} must be finite, got {value!r}")
-    if array.ndim == 0:
-        return float(array)
-    if array.ndim != 1 or (name != "times" and array.size != elements):
-        raise AnimatError(f"{what} takes one number or {elements}, got shape {array.shape}")
-    return [float(item) for item in array]
+def _plain(value: Any) -> Any:
+    """Return numbers and arrays as float and list of float; anything else as it is, to be refused."""
+    if isinstance(value, np.ndarray | np.generic | list | tuple):
+        listed = np.asarray(value).tolist()
+        return (
+            [float(item) if isinstance(item, int | float) else item for item in listed]
+            if isinstance(listed, list)
+            else _plain(listed)
+        )
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 #: A flat vector, the places of an attribute in it, and whether it reads as one float.

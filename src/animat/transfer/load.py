@@ -25,7 +25,7 @@ def load_functions(source: str, file: str) -> list[TransferFunction]:
         exec(compile(source, file, "exec"), namespace)
     except SyntaxError as error:
         raise AnimatError(f"not valid Python: {error.msg}", file=file, line=error.lineno) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         what = error.what if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
         raise AnimatError(what, file=file, line=error_place(error, file)) from None
     functions = [value for value in namespace.values() if isinstance(value, TransferFunction)]
