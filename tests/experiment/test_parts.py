@@ -31,3 +31,12 @@ def test_one_port_has_one_writer_whether_its_body_is_named_or_not(pendulum):
     )
     with pytest.raises(AnimatError, match=r"again\.motor writes body/actuator/motor, which push\.motor writes"):
         load_parts(read_experiment(pendulum(transfer=more)))
+
+
+def test_a_body_file_outside_the_folder_is_refused(pendulum):
+    folder = pendulum()
+    (folder / "pendulum.xml").rename(folder.parent / "pendulum.xml")
+    (folder / "body.yaml").write_text("name: arm\nfile: ../pendulum.xml\n")
+    with pytest.raises(AnimatError, match="copy it into the folder") as caught:
+        load_parts(read_experiment(folder, ["body.model=body.yaml"]))
+    assert caught.value.line == 7

@@ -258,10 +258,21 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
 
 def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     spec = {"file": body.model} if isinstance(body.model, str) else body.model
+    line = _section(experiment, "bodies", name)
     try:
-        return load_body(spec, experiment.folder)
+        model = load_body(spec, experiment.folder)
     except AnimatError as error:
-        raise error.at(experiment.file, _section(experiment, "bodies", name)) from None
+        raise error.at(experiment.file, line) from None
+    if "library" not in spec and model.source is not None:
+        path = Path(model.source.path)
+        if not path.is_relative_to(experiment.folder.resolve()):
+            raise AnimatError(
+                f"the body's file {path} lies outside the experiment's folder; copy it into the folder, so that a run "
+                "can keep it and be repeated",
+                file=experiment.file,
+                line=line,
+            )
+    return model
 
 
 def _section(experiment: Experiment, plural: str, name: str) -> int | None:
