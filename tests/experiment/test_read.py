@@ -91,6 +91,8 @@ def test_mistakes_have_file_line_and_words(tmp_path, change, line, words):
         ("colour=red", "unknown entry 'colour'"),
         ("transfer_functions.0.x=1", "not a place in a list of 0"),
         ("events.0.at.x=1", "events.0.at is '20 ms' and has no entries"),
+        ("parameters.gain=.nan", "must be finite"),
+        ("parameters.gain=1" + 400 * "0", "must be finite"),
         ("parameters.gian=1", "Did you mean 'gain'"),
         ("strength=listed", "must be a map of entries"),
         ("transfer_functions=[../x.py]", "outside the experiment's folder"),

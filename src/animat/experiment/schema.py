@@ -191,6 +191,8 @@ class ExperimentPart(_Part):
         for name, value in self.parameters.items():
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 raise ValueError(f"parameter {name!r} must be a number or a quantity as text, got {value!r}")
+            if not isinstance(value, str) and not abs(value) < 1e308:
+                raise ValueError(f"parameter {name!r} must be finite")
         return self
 
     @property
