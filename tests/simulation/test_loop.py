@@ -90,6 +90,19 @@ def test_each_direction_has_one_step_of_latency():
     assert bodies[0].controls[0] == 0.7
 
 
+def test_numpy_numbers_are_sent_as_plain_floats():
+    @transfer_function(one=spike_source("A", "poisson"), each=spike_source("A", "poisson", each=True))
+    def numbers(t, one, each):
+        one.rate = np.float64(3)
+        each.rate = np.arange(4)
+
+    loop = make(numbers)
+    run_step(loop)
+    changes = loop.begin()[0][0].changes
+    assert changes == [(0, "rate", 3.0), (1, "rate", [0.0, 1.0, 2.0, 3.0])]
+    assert type(changes[0][2]) is float and {type(item) for item in changes[1][2]} == {float}
+
+
 def test_only_changed_values_are_sent():
     @transfer_function(drive=spike_source("A", "poisson"), other=spike_source("A", "poisson"))
     def constant(t, drive, other):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from animat.errors import AnimatError, unknown_name
 from animat.transfer.bind import Bound, bind, release, resolve
 from animat.transfer.load import load_functions
-from animat.transfer.schedule import order
+from animat.transfer.schedule import check_periods, order
 
 if TYPE_CHECKING:
     from animat.simulation.runner import Runner
@@ -34,7 +34,10 @@ def replace_source(runner: Runner, file: str, source: str) -> None:
     fresh: list[Bound] = []
     try:
         runner.dry_call(sources)
-        functions = order([item for name, text in sources.items() for item in load_functions(text, name)])
+        functions = order(
+            [item for name, text in sources.items() for item in load_functions(text, name)], list(runner.bodies)
+        )
+        check_periods(functions, runner.experiment.part.step)
         for function in functions:
             resolve(function, runner.around)
         untouched = {bound.function.name: bound for bound in before if bound.function.file != file}

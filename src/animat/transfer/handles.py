@@ -107,7 +107,7 @@ class SourceHandle:
         if name not in self._names:
             raise _refuse(self._owner, name, list(self._names), written=True)
         device = self._board.devices[self._device]
-        plain = value if isinstance(value, float) else _plain(value)
+        plain = value if type(value) is float else _plain(value)
         check_value(
             f"{self._owner}.{name}",
             KINDS[device.kind].settable[name],
