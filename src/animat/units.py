@@ -17,7 +17,7 @@ TICKS_PER_MS = 1_000_000
 
 @lru_cache(maxsize=1)
 def _registry() -> Any:
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True, cache_folder=":auto:")
+    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
 
 
 def quantity(value: str | float | int, unit: str) -> float:
