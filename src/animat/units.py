@@ -52,6 +52,8 @@ def quantity(value: str | float | int, unit: str) -> float:
 
 def ticks(value: str | int | float) -> int:
     """Return a time as whole ticks (1 ns); text such as "20 ms" or "0.5 s"; refuses fractions of a tick."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise AnimatError(f"{value!r} has no unit; write it as text with one, for example '{value} ms'")
     number = quantity(value, "ns")
     if abs(number) > 2**62:
         raise AnimatError(f"{value!r} is too long a time: at most 146 years")
@@ -63,6 +65,8 @@ def ticks(value: str | int | float) -> int:
 
 def format_time(time: int) -> str:
     """Return ticks as text in the unit a reader expects: 20 ms, 1.5 s, 100 us."""
+    if time == 0:
+        return "0 s"
     for size, unit in ((10**9, "s"), (10**6, "ms"), (10**3, "us")):
         if abs(time) >= size:
             return f"{time / size:.12g} {unit}"

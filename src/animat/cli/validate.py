@@ -37,8 +37,10 @@ def validate(
         )
     console.print(table)
     for name, sizes in found.brains.items():
+        built = found.sizes[name]
         if sizes is None:
-            console.print(f"{name}: a script; its size is known once it is built", markup=False)
+            populations = "" if built is None else ", ".join(f"{item} ({size:,})" for item, size in built.items())
+            console.print(f"{name}: {populations or 'a script; --build says what it holds'}", markup=False)
         else:
             neurons, synapses, memory = sizes
             console.print(

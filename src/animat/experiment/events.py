@@ -205,7 +205,7 @@ def _parameter_value(name: str, value: Any, units: Collection[str]) -> Any:
     return value
 
 
-def _unit(port: Port, place: int) -> str:
+def port_unit(port: Port, place: int) -> str:
     """Return the unit of one number of a port: "N, N m" are those of its first and its second half."""
     units = port.unit.split(", ")
     return units[place * len(units) // port.size]
@@ -219,7 +219,7 @@ def _control_value(target: str, value: Any, bodies: Mapping[str, BodyInfo]) -> f
     if len(items) not in (1, port.size):
         raise AnimatError(f"{name} takes {port.size} number{'s' * (port.size > 1)}, got {len(items)}")
     try:
-        numbers = [_number(item, _unit(port, place)) for place, item in enumerate(items)]
+        numbers = [_number(item, port_unit(port, place)) for place, item in enumerate(items)]
     except AnimatError as error:
         raise AnimatError(f"{name}: {error.what}") from None
     return numbers if isinstance(value, list) else numbers[0]

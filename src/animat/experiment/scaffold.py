@@ -10,7 +10,7 @@ from pathlib import Path
 
 from animat.body.protocol import BodyInfo
 from animat.errors import AnimatError
-from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
+from animat.experiment.parts import build_brain, load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.yaml_lines import parse_yaml
 
@@ -56,7 +56,7 @@ def brain_to_body(t, rate, act):
 )
 def body_to_brain(t, feel, drive):
     """{felt} excites {written}: a background, and more the farther it is from zero."""
-    drive.rate = 5000.0 + 5000.0 * min(1.0, abs(feel.{feel_name}))
+    drive.rate = 1000.0 + 4000.0 * min(1.0, abs(feel.{feel_name}))
 '''
 
 
@@ -73,6 +73,8 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
     for path in (brain, body):
         if not path.is_file():
             raise AnimatError("there is no such file", file=path)
+    if kind == "pynest" and re.search(r"^\s*(import|from)\s+pyNN\b", brain.read_text(errors="replace"), re.MULTILINE):
+        kind = "pynn"
     if kind not in ("pynest", "pynn"):
         raise AnimatError(f"--kind must be pynest or pynn, got {kind!r}")
     made = not folder.exists()
@@ -83,11 +85,12 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
         _write_experiment(folder, brain, body, kind, 20.0)
         experiment = read_experiment(folder, ["transfer_functions=[]"])
         parts = load_parts(experiment)
-        sizes = build_brain(parts, "brain", progress).sizes()
+        built = build_brain(parts, "brain", progress)
+        models = {population.name: population.model for population in built.populations}
         bodies = open_bodies(parts)
         engine, info = bodies["body"]
         engine.close()
-        (folder / "transfer.py").write_text(_transfer(sizes, info, _models(parts)))
+        (folder / "transfer.py").write_text(_transfer(built.sizes(), info, models))
     except BaseException:
         if made:
             shutil.rmtree(folder, ignore_errors=True)
@@ -167,7 +170,7 @@ def _transfer(sizes: dict[str, int], info: BodyInfo, models: dict[str, str]) -> 
         feel=feel,
         feel_name=feel_name,
         felt=felt,
-        weight='"1 nS"' if "cond" in models.get(written, "") else '"20 pA"',
+        weight='"0.4 nS"' if "cond" in models[written] else '"4 pA"',
     )
 
 
@@ -192,8 +195,3 @@ def _actuated(controls: Sequence[object], imports: set[str]) -> tuple[str, str, 
                 )
                 return f'{function}("{part}")', attribute, part, span
     raise AnimatError("the body has nothing to command: no muscle, actuator or joint effort")
-
-
-def _models(parts: Parts) -> dict[str, str]:
-    brain = parts.brains["brain"]
-    return {population.name: population.model for population in getattr(brain, "populations", ())}

@@ -31,6 +31,8 @@ class Validation:
     #: Neurons, expected synapses and estimated bytes by brain; None where only building tells.
     brains: dict[str, tuple[int, float, float] | None]
     memory_available: int
+    #: Population sizes by brain; None for a script that was not built.
+    sizes: dict[str, Mapping[str, int] | None] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -77,7 +79,9 @@ def validate(
         if experiment.part.duration is not None and at >= experiment.part.duration:
             remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
     brains = {name: _sizes(brain) if isinstance(brain, Network) else None for name, brain in parts.brains.items()}
-    return Validation(parts, schedule_rows(parts.functions), brains, psutil.virtual_memory().available, remarks)
+    return Validation(
+        parts, schedule_rows(parts.functions), brains, psutil.virtual_memory().available, dict(sizes), remarks
+    )
 
 
 def check_before_build(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyInfo]]) -> list[EventSpec]:

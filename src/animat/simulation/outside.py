@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from animat.body.protocol import Port
 from animat.brain.protocol import ProjectionName
 from animat.errors import AnimatError, unknown_name
+from animat.experiment.events import port_unit
 from animat.simulation.events import Event
 from animat.transfer.declare import Parameter, parse_neurons
 from animat.units import quantity
@@ -84,9 +86,12 @@ def set_value(runner: Runner, target: str, value: Any) -> None:
             raise unknown_name("variable", name, runner.board.variables)
         runner.board.variables[name] = value
     elif kind == "control":
-        vector, part, unit = _control(runner, name)
+        vector, part, port = _control(runner, name)
         listed = list(value) if isinstance(value, list | tuple) else [value]
-        numbers = [quantity(item, unit) if isinstance(item, str) else float(item) for item in listed]
+        numbers = [
+            quantity(item, port_unit(port, place)) if isinstance(item, str) else float(item)
+            for place, item in enumerate(listed)
+        ]
         if len(numbers) not in (1, part.stop - part.start) or any(number - number for number in numbers):
             raise AnimatError(f"{name} takes {part.stop - part.start} finite numbers, got {value!r}")
         vector[part] = numbers
@@ -118,8 +123,8 @@ def get_value(runner: Runner, target: str, names: list[str]) -> Any:
     return found
 
 
-def _control(runner: Runner, name: str) -> tuple[Any, slice, str]:
-    """Return vector, place and unit of a control, named PORT or BODY/PORT."""
+def _control(runner: Runner, name: str) -> tuple[Any, slice, Port]:
+    """Return vector, place and port of a control, named PORT or BODY/PORT."""
     found = {
         f"{body}/{port}": (body, port) for body, side in runner.board.bodies.items() for port in side.control_ports
     }
@@ -130,7 +135,7 @@ def _control(runner: Runner, name: str) -> tuple[Any, slice, str]:
     body, port_name = found[name]
     side = runner.board.bodies[body]
     port = side.control_ports[port_name]
-    return side.controls, slice(port.offset, port.offset + port.size), port.unit
+    return side.controls, slice(port.offset, port.offset + port.size), port
 
 
 def _set_parameter(runner: Runner, name: str, value: Any) -> None:
