@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.markup import escape
+from rich.padding import Padding
 
 from animat.cli.terminal import ProgressLine, console
 from animat.experiment.read import read_experiment
@@ -27,15 +28,13 @@ def validate(
     description = read_experiment(experiment, settings or [])
     with ProgressLine() as progress:
         found = check(description, build=build, progress=progress)
-    table = Table(title="schedule of one step", title_justify="left")
-    for column in ("", "transfer function", "priority", "every", "reads", "writes", "sees last step's"):
-        table.add_column(column)
+    console.print("[bold]schedule of one step[/]")
     for place, row in enumerate(found.schedule, 1):
         every = format_time(description.part.step if row.every is None else row.every)
-        table.add_row(
-            str(place), row.name, str(row.priority), every, _short(row.reads), _short(row.writes), _short(row.stale)
-        )
-    console.print(table)
+        console.print(f"{place}. [bold]{row.name}[/], priority {row.priority}, every {every}")
+        for what, names in (("reads", row.reads), ("writes", row.writes), ("sees last step's", row.stale)):
+            if names:
+                console.print(Padding(f"{what}: {escape(_grouped(names))}", (0, 0, 0, 3)))
     for name, sizes in found.brains.items():
         built = found.sizes[name]
         if sizes is None:
@@ -53,6 +52,17 @@ def validate(
     console.print("[green]valid[/]")
 
 
-def _short(names: tuple[str, ...]) -> str:
-    text = ", ".join(names[:4]) + (f", ... ({len(names)})" if len(names) > 4 else "")
-    return text.replace("[", "\\[")
+def _grouped(names: tuple[str, ...]) -> str:
+    """Return names as text, parts of one quantity together: ``activation/{Foot1, Foot2}``."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        kind, slash, part = name.partition("/") if "(" not in name else name.removesuffix(")").partition("(")
+        groups.setdefault(f"{kind}{slash}", []).append(part)
+    texts = []
+    for kind, parts in groups.items():
+        shown = ", ".join(parts[:8]) + (f", ... {len(parts)} in all" if len(parts) > 8 else "")
+        if kind.endswith("("):
+            texts.append(f"{kind}{shown})")
+        else:
+            texts.append(f"{kind}{{{shown}}}" if len(parts) > 1 and kind.endswith("/") else f"{kind}{shown}")
+    return "; ".join(texts)
