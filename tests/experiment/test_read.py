@@ -226,7 +226,8 @@ def test_validation_resolves_every_name(pendulum):
     ("old", "new", "words"),
     [
         ('"B"', '"C"', "Known: A, B"),
-        ('"B"', '"B[0:10]"', None),
+        ('"B"', '"B[0:99]"', "B has 10 neurons"),
+        ("weight=20.0", "weight='20 nS'", "whose weights are in pA, not nS"),
         ('"B"', '"B[0:99]"', "B has 10 neurons"),
         ('"B"', '"B[99]"', "there is no neuron 99"),
         ('"motor"', '"moter"', "Did you mean 'motor'"),
@@ -240,9 +241,6 @@ def test_validation_resolves_every_name(pendulum):
 def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeypatch, old, new, words):
     monkeypatch.setattr("animat.transfer.dry.DRY_TIMEOUT_S", 3.0)
     experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)))
-    if words is None:
-        validate(experiment)
-        return
     with pytest.raises(AnimatError, match=re.escape(words)) as caught:
         validate(experiment)
     assert caught.value.file is not None and caught.value.file.endswith("transfer.py") and caught.value.line

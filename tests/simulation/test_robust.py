@@ -12,6 +12,7 @@ import zmq
 
 import animat
 from animat.experiment.read import read_experiment
+from animat.simulation.client import Client
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
 from animat.simulation.verify import verify
@@ -198,3 +199,25 @@ def test_a_folder_in_which_another_simulation_runs_is_left_alone(pendulum, tmp_p
         with pytest.raises(animat.AnimatError, match="already holds a run"):
             animat.load(pendulum(duration="10 s"), out=tmp_path / "run")
         assert first.state == "paused"
+
+
+def test_over_tcp_only_a_client_with_the_runs_keys_gets_in(pendulum, tmp_path):
+    seen = {}
+
+    def look(runner):
+        control = json.loads((runner.folder / "control.json").read_text())
+        assert control["commands"].startswith("tcp://127.0.0.1:")
+        with Client(runner.folder) as client:
+            seen["status"] = client.request("status", timeout=5)
+        context = zmq.Context()
+        stranger = context.socket(zmq.DEALER)
+        stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+        stranger.curve_serverkey = control["server_key"].encode()
+        stranger.connect(control["commands"])
+        stranger.send(msgspec.msgpack.encode({"id": 1, "name": "status"}))
+        seen["stranger"] = stranger.poll(1500)
+        context.destroy(linger=0)
+
+    runner = run(pendulum(duration="40 ms"), tmp_path / "run", tcp="127.0.0.1", on_open=look)
+    assert runner.state is State.COMPLETED, runner.error
+    assert seen["status"]["state"] == "initialized" and seen["stranger"] == 0

@@ -36,6 +36,9 @@ def run(
     view: Annotated[
         bool, typer.Option("--view", help="Show body and spikes on a local page, at most as fast as real time.")
     ] = False,
+    tcp: Annotated[
+        bool, typer.Option("--tcp", help="Let clients join over tcp on 127.0.0.1, with the keys in control.json.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that stands in --out.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
 ) -> None:
@@ -71,7 +74,13 @@ def run(
             opened(runner)
 
         runner = execute(
-            description, folder, report=report, progress=show, pace=1.0 if view else None, on_open=remember
+            description,
+            folder,
+            report=report,
+            progress=show,
+            pace=1.0 if view else None,
+            tcp="127.0.0.1" if tcp else None,
+            on_open=remember,
         )
     _show(runner, folder, report)
     if runner.state is State.FAILED:

@@ -23,7 +23,7 @@ from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
 from animat.library import load_network
 from animat.transfer.bind import Surroundings, resolve
-from animat.transfer.declare import Parameter, TransferFunction
+from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
 
@@ -93,6 +93,7 @@ class Parts:
         for function in self.functions:
             try:
                 resolve(function, around)
+                self._check_weights(function)
             except AnimatError as error:
                 raise _in_folder(error, experiment.folder) from None
         if isinstance(experiment.part.record.spikes, list):
@@ -127,6 +128,25 @@ class Parts:
                 if isinstance(declaration, Parameter):
                     units.setdefault(declaration.name, set()).add(declaration.unit)
         return units
+
+    def _check_weights(self, function: TransferFunction) -> None:
+        """Refuse a source's weight in a unit that the neuron model does not take (by NEST's names for models)."""
+        for parameter, declaration in function.declarations.items():
+            if not isinstance(declaration, DevicePort) or not declaration.weight_unit:
+                continue
+            brain = self.brains[declaration.brain or next(iter(self.brains))]
+            if not isinstance(brain, Network) or declaration.device.kind in ("dc_source", "ac_source", "nc_source"):
+                continue
+            for selection in declaration.device.neurons:
+                model = brain.population(selection.population).model
+                right = "nS" if "_cond_" in model else "pA" if "_psc_" in model else declaration.weight_unit
+                if declaration.weight_unit != right:
+                    raise AnimatError(
+                        f"{function.name}({parameter}=...): {selection.population} are {model} neurons, whose "
+                        f"weights are in {right}, not {declaration.weight_unit}",
+                        file=function.file,
+                        line=function.line,
+                    )
 
     def _check_signals(self, around: Surroundings) -> None:
         experiment = self.experiment

@@ -11,7 +11,7 @@ from typing import Any
 from animat.brain.devices import KINDS
 from animat.brain.protocol import Device, Selection
 from animat.errors import AnimatError, unknown_name
-from animat.transfer.devices import read_device
+from animat.transfer.devices import read_device, weight_unit
 from animat.units import ticks
 
 __all__ = [
@@ -71,6 +71,8 @@ class DevicePort:
     writes: bool
     #: Multiply the weight by full over actual neuron number, so that a patch reads what the full sheet would.
     as_full_sheet: bool = False
+    #: What a source's weight was written in: nS, pA, mV, or "" for a plain number.
+    weight_unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ def spike_source(neurons: str | Sequence[str], kind: str, *, each: bool = False,
     """
     _checked_kind(kind, "source")
     brain, device = _device(neurons, kind, each, params)
-    return DevicePort(device, brain, writes=True)
+    return DevicePort(device, brain, writes=True, weight_unit=weight_unit(params.get("weight")))
 
 
 def _ports(quantity: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from animat.brain.protocol import Device, Selection
 from animat.errors import AnimatError
 from animat.units import quantity
 
-__all__ = ["read_device"]
+__all__ = ["read_device", "weight_unit"]
 
 
 def read_device(kind: str, neurons: tuple[Selection, ...], each: bool, params: Mapping[str, Any]) -> Device:
@@ -55,8 +55,17 @@ def _number(value: Any, unit: str) -> float:
 def _weight(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    text = str(value)
+    return quantity(value, weight_unit(value))
+
+
+def weight_unit(value: Any) -> str:
+    """Return the unit of a model's weights (nS, pA or mV) that a text such as "200 pS" is given in; "" for a number."""
+    if not isinstance(value, str):
+        return ""
     for unit in ("nS", "pA", "mV"):
-        if text.endswith(unit):
-            return quantity(text, unit)
-    return quantity(value, "")
+        try:
+            quantity(value, unit)
+        except AnimatError:
+            continue
+        return unit
+    return ""
