@@ -152,7 +152,7 @@ def test_an_interpreter_without_nest_is_told_where_to_get_it(tmp_path: Path) -> 
 
 
 def test_a_bare_interpreter_with_nest_suffices(tmp_path: Path) -> None:
-    python = python_with(tmp_path, "numpy", "scipy", "zmq", "msgspec", "nest")
+    python = python_with(tmp_path, "numpy", "zmq", "msgspec", "nest")
     link = BrainLink("nest", title="bare", python=python, log=tmp_path / "log")
     link.load(example_network(), SETTINGS)
     (recorder,) = link.attach([Device(name="r", kind="spike_recorder", neurons=(Selection("E"),))])

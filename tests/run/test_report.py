@@ -95,10 +95,16 @@ def test_comparison_shows_both_runs(tmp_path):
     folder = make_run(tmp_path / "run", steps=10)
     make_run(folder / "comparison", steps=10)
     numbers = {"mean": 0.001, "final": 0.002, "largest": 0.003, "after_ms": 100.0}
-    entry = {"label": "pushed or not", "settings": ["stimulus=none"], "signal": "position/joystick[1]", **numbers}
+    entry = {
+        "label": "pushed or not",
+        "settings": ["stimulus=none"],
+        "signal": "position/joystick[1]",
+        "unit": "m",
+        **numbers,
+    }
     write_json(folder / "summary.json", {**open_run(folder).summary, "comparison": entry})
     page = write_report(folder).read_text()
-    assert "Pushed or not" in headings(page) and "0.002 m at the end" in page
+    assert "Pushed or not" in headings(page) and "2 mm at the end" in page
     assert [line["name"] for line in payload(page)["comparison"]["lines"]] == ["this run", "stimulus=none"]
 
 
