@@ -75,6 +75,7 @@ class BrainLink:
         self._patience_s = patience_s
         self._first = True
         self._early: BrainReply | None = None
+        self._memory_mb = 0.0
 
     def _report(self, what: str, done: float) -> None:
         self._progress(what, done)
@@ -120,6 +121,7 @@ class BrainLink:
         reply, self._early = self._early, None
         if reply is None:
             reply = self._worker.wait(BrainReply)
+        self._memory_mb = reply.memory_mb
         return reply
 
     def check(self) -> None:
@@ -158,14 +160,13 @@ class BrainLink:
         return found
 
     def peak_memory_mb(self) -> float:
-        """Return the worker's largest resident memory so far, in MB; 0 where it cannot be told."""
+        """Return the worker's largest resident memory so far, in MB; of one that is gone, what its last step said."""
         try:
             status = Path(f"/proc/{self.pid}/status").read_text()
         except OSError:
-            return 0.0
-        return next(
-            (int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines() if line.startswith("VmHWM")), 0.0
-        )
+            return self._memory_mb
+        lines = (line for line in status.splitlines() if line.startswith("VmHWM"))
+        return next((int(line.split()[1]) * 1024 / 1e6 for line in lines), self._memory_mb)
 
     def close(self) -> None:
         """End the worker; may be called twice."""

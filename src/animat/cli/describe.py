@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from animat.body.protocol import BodyInfo
+from animat.brain.expectation import network_table
 from animat.brain.network import Network
 from animat.cli.terminal import console
 from animat.experiment.parts import load_parts, open_bodies
@@ -39,11 +40,14 @@ def describe(
             console.print(f"{name}: the script {brain.path}; `animat validate --build` says what it holds\n")
             continue
         table = Table(title=f"populations of {name}", title_justify="left")
-        for column, justify in (("population", "left"), ("neurons", "right"), ("model", "left"), ("incoming", "right")):
-            table.add_column(column, justify=justify)  # type: ignore[arg-type]
-        for population in brain.populations:
-            incoming = sum(projection.post == population.name for projection in brain.projections)
-            table.add_row(population.name, f"{population.size:,}", population.model, str(incoming))
+        for column in ("population", "model"):
+            table.add_column(column)
+        for column in ("neurons", "of full", "in-degree", "drive Hz"):
+            table.add_column(column, justify="right")
+        for row in network_table(brain):
+            table.add_row(
+                row.name, row.model, f"{row.size:,}", f"{row.full_size:,}", f"{row.indegree:,.1f}", f"{row.drive_hz:g}"
+            )
         console.print(table)
     bodies = open_bodies(parts)
     for name, (engine, info) in bodies.items():

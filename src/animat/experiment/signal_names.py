@@ -5,14 +5,14 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 
-from animat.body.protocol import BodyInfo
+from animat.body.protocol import BodyInfo, Port
 from animat.brain.devices import KINDS, initial_values
 from animat.brain.protocol import Device
 from animat.errors import AnimatError, unknown_name
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import TransferFunction, Variable
 
-__all__ = ["check_compared", "check_recorded", "signal_names", "variables"]
+__all__ = ["check_compared", "check_recorded", "device_signals", "port_signals", "signal_names", "variables"]
 
 #: Shape of a signal's values; None while it depends on a population of unknown size.
 Shape = tuple[int, ...] | None
@@ -33,9 +33,11 @@ def signal_names(functions: Sequence[TransferFunction], around: Surroundings) ->
     found: dict[str, Shape] = {}
     for function in functions:
         for brain, device in resolve(function, around).values():
-            found |= _device(device, around.brains[brain])
+            sizes = around.brains[brain]
+            found |= {name: _shape(device, quantity, sizes) for name, _, quantity in device_signals(device)}
     for body, info in around.bodies.items():
-        found |= _body(info, f"{body}/" if len(around.bodies) > 1 else "")
+        prefix = f"{body}/" if len(around.bodies) > 1 else ""
+        found |= {name: port.shape for name, port, _ in port_signals(info, prefix)}
     for key, initial in variables(functions).items():
         if isinstance(initial, bool | int | float):
             found[key] = ()
@@ -91,25 +93,33 @@ def check_compared(signal: str, axis: int | None, names: Mapping[str, Shape], wa
         raise AnimatError(f"compare.axis: {signal!r} holds {shape[0]} numbers; axis must be 0 to {shape[0] - 1}")
 
 
-def _device(device: Device, sizes: Mapping[str, int] | None) -> dict[str, Shape]:
+def device_signals(device: Device) -> list[tuple[str, str, str]]:
+    """Return name, unit and property of every signal that a device has; the times of explicit spikes are none."""
     kind = KINDS[device.kind]
     if kind.direction == "source":
-        return {
-            f"{device.name}.{name}": (len(value),) if isinstance(value, list) else ()
-            for name, value in initial_values(device).items()
-            if name != "times"
-        }
+        return [
+            (f"{device.name}.{name}", parameter.unit, name)
+            for name, parameter in kind.settable.items()
+            if not isinstance(parameter.default, tuple)
+        ]
     if kind.reads == "spikes":
-        return {f"{device.name}.count": ()}
-    shape: Shape = ()
-    if device.each:
-        shape = None if sizes is None else (sum(len(part.resolve(sizes[part.population])) for part in device.neurons),)
-    return {f"{device.name}.{kind.reads}": shape}
+        return [(f"{device.name}.count", "", "count")]
+    return [(f"{device.name}.{kind.reads}", kind.reads_unit, kind.reads)]
 
 
-def _body(info: BodyInfo, prefix: str) -> dict[str, Shape]:
-    found: dict[str, Shape] = {}
-    for port in (*info.sensors, *info.controls):
-        name = prefix + port.name
-        found[f"{prefix}command/{port.name}" if name in found else name] = port.shape
-    return found
+def port_signals(info: BodyInfo, prefix: str) -> list[tuple[str, Port, bool]]:
+    """Return name, port, and whether it is a control, of every signal that a body has."""
+    sensors = {port.name for port in info.sensors}
+    return [
+        *((prefix + port.name, port, False) for port in info.sensors),
+        *((f"{prefix}{'command/' if port.name in sensors else ''}{port.name}", port, True) for port in info.controls),
+    ]
+
+
+def _shape(device: Device, name: str, sizes: Mapping[str, int] | None) -> Shape:
+    if KINDS[device.kind].direction == "source":
+        value = initial_values(device)[name]
+        return (len(value),) if isinstance(value, list) else ()
+    if not device.each or name == "count":
+        return ()
+    return None if sizes is None else (sum(len(part.resolve(sizes[part.population])) for part in device.neurons),)

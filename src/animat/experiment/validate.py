@@ -19,7 +19,7 @@ from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
 
-__all__ = ["Validation", "check_before_build", "validate"]
+__all__ = ["Validation", "check_before_build", "check_names_and_functions", "validate"]
 
 
 @dataclass
@@ -62,7 +62,7 @@ def validate(
         if build and parts.brains:
             for name in parts.brains:
                 sizes[name] = build_brain(parts, name, progress).sizes()
-            specs = _check_names_and_functions(parts, bodies, sizes)
+            specs = check_names_and_functions(parts, bodies, sizes)
     unknown = [name for name, known in sizes.items() if known is None]
     if unknown:
         remarks.append(
@@ -95,17 +95,24 @@ def check_before_build(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, Body
     AnimatError
         The first thing that is wrong, with file, and line where known.
     """
-    specs = _check_names_and_functions(parts, bodies, parts.sizes())
+    specs = check_names_and_functions(parts, bodies, parts.sizes())
     _check_comparison(parts, bodies)
     _check_memory(parts)
     return specs
 
 
-def _check_names_and_functions(
+def check_names_and_functions(
     parts: Parts,
     bodies: Mapping[str, tuple[BodyEngine, BodyInfo]],
     sizes: Mapping[str, Mapping[str, int] | None],
 ) -> list[EventSpec]:
+    """Resolve every name and try the transfer functions, with population sizes by brain (None: not known yet).
+
+    Raises
+    ------
+    AnimatError
+        With file and line.
+    """
     around = parts.surroundings({name: info for name, (_, info) in bodies.items()}, sizes)
     specs = parts.check_names(around)
     sensors = {name: np.asarray(engine.read().sensors) for name, (engine, _) in bodies.items()}

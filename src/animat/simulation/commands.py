@@ -31,7 +31,7 @@ def _run(runner: Runner, command: Command) -> None:
 
 
 def _step(runner: Runner, command: Command) -> None:
-    """step(count=1, wait=True): run so many steps, then pause."""
+    """step(count=1, wait=False): run so many steps, then pause; with `wait`, answer when it is done."""
     count = int(command.arguments.get("count", 1))
     if count < 1:
         raise AnimatError("count must be at least 1")

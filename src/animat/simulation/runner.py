@@ -21,7 +21,7 @@ from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
-from animat.experiment.validate import check_before_build
+from animat.experiment.validate import check_before_build, check_names_and_functions
 from animat.link.errors import WorkerDied, WorkerHung
 from animat.run.writer import RunWriter
 from animat.simulation.commands import COMMANDS
@@ -94,7 +94,10 @@ class Runner:
         replay: Sequence[Replay] = (),
         pace: float | None = None,
     ) -> None:
-        self.experiment = experiment
+        #: The description with parameters of this run's own, which events and clients may set.
+        self.experiment = replace(
+            experiment, part=experiment.part.model_copy(update={"parameters": dict(experiment.part.parameters)})
+        )
         self.folder = folder
         self.progress = progress
         self.state = State.CREATED
@@ -107,6 +110,7 @@ class Runner:
         self.infos: dict[str, BrainInfo] = {}
         self.bodies: dict[str, tuple[BodyEngine, BodyInfo]] = {}
         self.sources: dict[str, str] = {}
+        #: Of every brain's process, known when it has ended.
         self.peak_memory_mb: dict[str, float] = {}
         self.began = time.monotonic()
         self.until: int | None = None
@@ -138,19 +142,19 @@ class Runner:
         self.bodies = open_bodies(parts)
         self.around = parts.surroundings({name: info for name, (_, info) in self.bodies.items()})
         self.progress("checking", None)
-        check_before_build(parts, self.bodies)
+        specs = check_before_build(parts, self.bodies)
         self._load_brains(parts)
         sizes = {name: info.sizes() for name, info in self.infos.items()}
         self.around = replace(self.around, brains=sizes)
-        specs = parts.check_names(self.around)
+        if None in parts.sizes().values():
+            self.progress("checking what the script left", None)
+            specs = check_names_and_functions(parts, self.bodies, sizes)
         self.board = Board(
             {name: BrainBoard() for name in self.links},
             {name: BodyBoard(info) for name, (_, info) in self.bodies.items()},
         )
         for name, (engine, _) in self.bodies.items():
             self.board.bodies[name].receive(engine.read())
-        self.progress("trying transfer functions", None)
-        self.dry_call(self.sources)
         functions = [bind(function, self.around, self.board, self.attach) for function in parts.functions]
         part = self.experiment.part
         self.loop = ClosedLoop(
@@ -211,7 +215,7 @@ class Runner:
         self.recording = Recording(self.writer, record, self.board, self.loop.functions, self.infos, bodies)
 
     def dry_call(self, sources: dict[str, str]) -> None:
-        """Try the sources in a throwaway process, on the present values of the sensors."""
+        """Try sources of a live edit in a throwaway process, on the present values of the sensors."""
         sensors = {name: side.sensors for name, side in self.board.bodies.items()}
         try:
             part = self.experiment.part
@@ -483,15 +487,13 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
         for name, link in self.links.items():
-            self.peak_memory_mb[name] = max(self.peak_memory_mb.get(name, 0.0), link.peak_memory_mb())
+            self.peak_memory_mb[name] = link.peak_memory_mb()
             link.close()
         for engine, _ in self.bodies.values():
             engine.close()
-        problems = []
         try:
             self.writer.finish()
         except AnimatError as error:
-            problems.append(str(error))
             if self.state is not State.FAILED:
                 self.state, self.error = State.FAILED, str(error)
         with suppress(AnimatError):

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from animat.body.protocol import BodyReply
 from animat.brain.devices import KINDS
-from animat.errors import unknown_name
+from animat.brain.protocol import Device
+from animat.experiment.signal_names import device_signals, port_signals
 from animat.run.format import Column
 from animat.transfer.bind import Bound
 from animat.transfer.board import NO_SPIKES, Board, BrainBoard
@@ -69,39 +70,20 @@ class Signals:
         for bound in functions:
             for brain, index in bound.devices.values():
                 side = self._board.brains[brain]
-                device = side.devices[index]
-                kind = KINDS[device.kind]
-                if kind.direction == "sink" and kind.reads == "spikes":
-                    found.append((Column(f"{device.name}.count"), _counter(side, device.name)))
-                elif kind.direction == "sink":
-                    value = side.values[index]
-                    shape = (len(value),) if isinstance(value, list) else ()
-                    found.append(
-                        (Column(f"{device.name}.{kind.reads}", kind.reads_unit, shape), _sink(side, device.name))
-                    )
-                else:
-                    for name, parameter in kind.settable.items():
-                        value = side.inputs[index, name]
-                        if name == "times":
-                            continue
-                        shape = (len(value),) if isinstance(value, list) else ()
-                        column = Column(f"{device.name}.{name}", parameter.unit, shape)
-                        found.append((column, _source(side, device.name, name)))
+                for name, unit, quantity in device_signals(side.devices[index]):
+                    read = _device_reader(side, side.devices[index], quantity)
+                    value = read()
+                    found.append((Column(name, unit, (len(value),) if isinstance(value, list) else ()), read))
         return found
 
     def _bodies(self) -> list[_Entry]:
         found: list[_Entry] = []
         for body, side in self._board.bodies.items():
             prefix = f"{body}/" if len(self._board.bodies) > 1 else ""
-            names: set[str] = set()
-            for ports, vector in ((side.info.sensors, side.sensors), (side.info.controls, side.controls)):
-                for port in ports:
-                    name = prefix + port.name
-                    if name in names:
-                        name = f"{prefix}command/{port.name}"
-                    names.add(name)
-                    part = slice(port.offset, port.offset + port.size)
-                    found.append((Column(name, port.unit, port.shape), (vector, part)))
+            for name, port, control in port_signals(side.info, prefix):
+                part = slice(port.offset, port.offset + port.size)
+                vector = side.controls if control else side.sensors
+                found.append((Column(name, port.unit, port.shape), (vector, part)))
         return found
 
     def _variables(self) -> list[_Entry]:
@@ -121,10 +103,6 @@ def _choose(entries: list[_Entry], wanted: str | Sequence[str]) -> list[_Entry]:
         return entries
     if wanted == "none":
         return []
-    names = [column.name for column, _ in entries]
-    for pattern in wanted:
-        if not fnmatch.filter(names, pattern):
-            raise unknown_name("signal in record.signals", pattern, names)
     return [entry for entry in entries if any(fnmatch.fnmatchcase(entry[0].name, pattern) for pattern in wanted)]
 
 
@@ -154,13 +132,11 @@ def body_row(replies: Sequence[BodyReply]) -> NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def _counter(side: BrainBoard, device: str) -> Callable[[], Any]:
-    return lambda: len(side.spikes.get(side.by_name[device], NO_SPIKES)[0])
-
-
-def _sink(side: BrainBoard, device: str) -> Callable[[], Any]:
-    return lambda: side.values[side.by_name[device]]
-
-
-def _source(side: BrainBoard, device: str, name: str) -> Callable[[], Any]:
-    return lambda: side.inputs[side.by_name[device], name]
+def _device_reader(side: BrainBoard, device: Device, quantity: str) -> Callable[[], Any]:
+    """Return what reads a device by its name, so that it finds the one that an edit put in its place."""
+    name = device.name
+    if quantity == "count":
+        return lambda: len(side.spikes.get(side.by_name[name], NO_SPIKES)[0])
+    if KINDS[device.kind].direction == "sink":
+        return lambda: side.values[side.by_name[name]]
+    return lambda: side.inputs[side.by_name[name], quantity]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from animat.brain.devices import KINDS
@@ -121,7 +121,6 @@ class TransferFunction:
     every: int | None = None
     file: str = ""
     line: int = 0
-    doc: str = field(default="", repr=False)
 
 
 def transfer_function(
@@ -175,7 +174,6 @@ def transfer_function(
             every=period,
             file=code.co_filename,
             line=code.co_firstlineno,
-            doc=(call.__doc__ or "").strip(),
         )
 
     return declare

@@ -39,7 +39,7 @@ class Controls:
             for coordinate in built.coordinates
         ]
         self._wrenches = {link: layout.add(f"wrench/{link}", "N, N m", (6,)) for link in built.wrenches}
-        self._colours = [
+        for item in model.objects:
             layout.add(
                 f"colour/{item.name}",
                 "",
@@ -48,8 +48,6 @@ class Controls:
                 low=0,
                 high=1,
             )
-            for item in model.objects
-        ]
         self._poses = [
             layout.add(f"pose/{item.name}", "m, 1", (7,), rest=(*item.position, *item.quaternion))
             for item in model.objects
