@@ -86,6 +86,22 @@ def test_a_brain_killed_while_paused_is_noticed(pendulum, tmp_path):
         assert sim.recording.summary["state"] == "failed" and "SIGKILL" in sim.recording.summary["error"]
 
 
+def test_a_brain_that_hangs_longer_than_its_patience_fails_the_run(pendulum, tmp_path):
+    folder = pendulum(duration="10 s")
+    with animat.load(folder, out=tmp_path / "run", settings={"brain.patience": "500 ms"}) as sim:
+        sim.step(3)
+        found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout
+        rows = [line.split(None, 2) for line in found.splitlines()[1:]]
+        worker = next(
+            int(row[0]) for row in rows if int(row[1]) == sim._client.pid and row[2].startswith("animat.brain")
+        )
+        os.kill(worker, signal.SIGSTOP)
+        sim.start()
+        sim.wait(30)
+        assert sim.recording.summary["state"] == "failed" and "did not answer" in sim.recording.summary["error"]
+        assert sim.recording.signals.num_rows == 3
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [

@@ -71,6 +71,11 @@ class BrainPart(_Part):
     virtual_processes: int | None = Field(None, ge=1, description="threads by default; fix it to compare layouts")
     python: str | None = Field(None, description="another interpreter that has numpy, pyzmq, msgspec and NEST")
     launch: list[str] = Field(default_factory=list, description="command put before the interpreter")
+    patience: PositiveTicks = Field(
+        60_000_000_000,
+        validate_default=False,
+        description="real time after which a step counts as hung, unless 20 times the slowest so far is longer",
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> BrainPart:

@@ -203,6 +203,7 @@ class Runner:
                 launch=part.launch,
                 title=f"{self.experiment.part.name} ({self.folder})",
                 log=self.folder / f"{name}.log",
+                patience_s=part.patience / 1e9,
             )
             self.infos[name] = link.load(
                 parts.brains[name], settings, lambda what, done: self.progress(f"building: {what}", done)
