@@ -1,40 +1,32 @@
-"""How many synapses and how much memory a network will need, from its description alone."""
+"""How many synapses a network will hold, from its description alone."""
 
 from __future__ import annotations
 
 import math
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.kernels import axis_factors, pair_chances
+from animat.brain.layout import Lattice
 from animat.brain.network import (
     AllToAll,
+    DiscMask,
     FixedIndegree,
     Gaussian,
-    Lattice,
     Network,
     OneToOne,
+    Pairs,
     PairwiseBernoulli,
     Population,
     Projection,
 )
+from animat.brain.rules import needs_layout
 
-__all__ = [
-    "PopulationRow",
-    "expected_memory_bytes",
-    "expected_projection",
-    "expected_synapses",
-    "network_table",
-]
+__all__ = ["expected_indegree", "expected_projection", "expected_synapses"]
 
-#: Measured with NEST 3.10 in one process. Python with NEST and numpy:
-BASE_BYTES = 180e6
-#: a conductance-based neuron with its ring buffers and solver, and the block of 1024 connections of 32 B that NEST sets
-#: aside for every neuron that has a recorder (all have one, for the rates);
-NEURON_BYTES = 5.5e3 + 1024 * 32
-#: a static synapse, and what the first simulated step adds to it.
-SYNAPSE_BYTES = 40.1 + 0.9
+#: Pairs at a time where they have to be summed one by one.
+_BLOCK = 1 << 20
 
 
 def expected_synapses(network: Network) -> dict[str, tuple[float, float]]:
@@ -42,95 +34,75 @@ def expected_synapses(network: Network) -> dict[str, tuple[float, float]]:
 
     Several projections between the same two populations are added up.
     """
+    known = {population.name: population for population in network.populations}
     found: dict[str, tuple[float, float]] = {}
     for projection in network.projections:
-        mean, sd = expected_projection(network, projection)
+        mean, sd = expected_projection(projection, known[projection.pre], known[projection.post])
         before = found.get(projection.name, (0.0, 0.0))
         found[projection.name] = (before[0] + mean, math.hypot(before[1], sd))
     return found
 
 
-def expected_projection(network: Network, projection: Projection) -> tuple[float, float]:
-    """Return expected number and standard deviation of one projection's synapses.
+def expected_projection(projection: Projection, pre: Population, post: Population) -> tuple[float, float]:
+    """Return expected number and standard deviation of one projection's synapses."""
+    means, variances = expected_indegree(projection, pre, post)
+    return float(means.sum()), _sd(variances)
 
-    Pairs are drawn independently, so the variance is the sum of p (1 - p). A Gaussian of the horizontal distance is a
-    product of one factor in x and one in y, and so is its square: on lattices both sums cost two small matrices.
+
+def expected_indegree(
+    projection: Projection, pre: Population, post: Population
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance of the number of synapses onto each neuron of `post`, shape (post.size,) each.
+
+    Pairs are drawn independently, so the variance is the sum of p (1 - p). On full lattices p is a product of one
+    factor along each axis, and so are the sums over all sources.
     """
-    pre, post = network.population(projection.pre), network.population(projection.post)
-    itself = min(pre.size, post.size) if pre.name == post.name else 0
+    none = np.zeros(post.size)
+    itself = pre.name == post.name
     match projection.rule:
         case AllToAll(autapses=autapses):
-            return float(pre.size * post.size - (0 if autapses else itself)), 0.0
+            return none + pre.size - (itself and not autapses), none
         case OneToOne():
-            return float(pre.size), 0.0
+            return none + 1, none
+        case Pairs(targets=targets):
+            return np.bincount(np.asarray(targets, np.int64), minlength=post.size).astype(float), none
         case FixedIndegree(indegree=indegree):
-            return float(indegree * post.size), 0.0
+            rest = indegree - math.floor(indegree)
+            return none + indegree, none + rest * (1 - rest)
         case PairwiseBernoulli() as rule:
-            ones, squares = (_pair_sum(rule, pre, post, network.extent_mm, power) for power in (1, 2))
-            if not rule.autapses:
-                p = rule.p.p_center if isinstance(rule.p, Gaussian) else rule.p
-                ones, squares = ones - itself * p, squares - itself * p**2
-            return ones, math.sqrt(max(0.0, ones - squares))
+            means, squares = _sums(rule, pre, post, itself and not rule.autapses)
+            return means, np.maximum(means - squares, 0.0)
 
 
-def _pair_sum(
-    rule: PairwiseBernoulli, pre: Population, post: Population, extent: tuple[float, float] | None, power: int
-) -> float:
-    """Return the sum of p^power over all ordered pairs, autapses included."""
-    p, spread = (rule.p.p_center, rule.p.sigma_mm) if isinstance(rule.p, Gaussian) else (rule.p, None)
-    if spread is None and rule.mask is None:
-        return float(pre.size * post.size) * p**power
-    assert pre.layout is not None and post.layout is not None
-    total = float(pre.layout.shape[2] * post.layout.shape[2]) * p**power
-    for axis in (0, 1):
-        apart = _distances(pre.layout, post.layout, axis, None if extent is None else extent[axis])
-        factor = np.ones_like(apart) if spread is None else np.exp(-power * apart**2 / (2 * spread**2))
-        if rule.mask is not None:
-            factor[apart > (rule.mask.half_x_mm, rule.mask.half_y_mm)[axis]] = 0.0
-        total *= float(factor.sum())
-    return total
+def _sums(
+    rule: PairwiseBernoulli, pre: Population, post: Population, without_itself: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums of n p and of n p^2 over the sources of each neuron, n being the number of draws."""
+    center = rule.p.p_center if isinstance(rule.p, Gaussian) else rule.p
+    a, b = pre.layout, post.layout
+    if not needs_layout(rule):
+        count = np.full(post.size, float(pre.size - without_itself))
+        return count * center, count * center**2
+    assert a is not None and b is not None
+    if not (isinstance(a, Lattice) and isinstance(b, Lattice) and a.full and b.full) or isinstance(rule.mask, DiscMask):
+        means, squares = np.zeros(post.size), np.zeros(post.size)
+        for block, chance, draws in pair_chances(rule, a, b, (pre.size, post.size), max(1, _BLOCK // post.size)):
+            if without_itself:
+                draws[np.arange(block.stop - block.start), np.arange(block.start, block.stop)] = 0
+            means += (draws * chance).sum(axis=0)
+            squares += (draws * chance**2).sum(axis=0)
+        return means, squares
+    along = [axis_factors(rule, a, b, axis) for axis in range(3)]
+
+    def total(power: int) -> NDArray[np.float64]:
+        x, y, z = (factors.draws * factors.chance**power for factors in along)
+        sums = x.sum(axis=0)[:, None, None] * y.sum(axis=0)[None, :, None] * z.sum(axis=0) * a.per_site
+        if without_itself:
+            sums = sums - x.diagonal()[:, None, None] * y.diagonal()[None, :, None] * z.diagonal()
+        return np.repeat(center**power * sums.reshape(-1), b.per_site)
+
+    return total(1), total(2)
 
 
-def _distances(pre: Lattice, post: Lattice, axis: int, period: float | None) -> NDArray[np.float64]:
-    """Return the distances along one axis between all points of two lattices, around a periodic sheet's shorter way."""
-    apart = np.abs(pre.axis(axis)[:, None] - post.axis(axis)[None, :])
-    return apart if period is None else np.minimum(apart, period - apart)
-
-
-def expected_memory_bytes(network: Network) -> float:
-    """Return the memory in bytes that one NEST process needs for a network of static synapses.
-
-    For patches of 0.3 to 1 mm of the rodent brain's M1 it lies 1 to 4 % above what was measured.
-    """
-    synapses = sum(mean for mean, _ in expected_synapses(network).values())
-    synapses += sum(population.size for population in network.populations if population.drive is not None)
-    return BASE_BYTES + NEURON_BYTES * network.neurons + SYNAPSE_BYTES * synapses
-
-
-class PopulationRow(msgspec.Struct, frozen=True):
-    """One line of `network_table`; `indegree` is the mean expected number of synapses onto one neuron."""
-
-    name: str
-    model: str
-    size: int
-    full_size: int
-    indegree: float
-    drive_hz: float
-
-
-def network_table(network: Network) -> list[PopulationRow]:
-    """Return what stands in a network, a row per population in order."""
-    onto = dict.fromkeys((population.name for population in network.populations), 0.0)
-    for projection in network.projections:
-        onto[projection.post] += expected_projection(network, projection)[0]
-    return [
-        PopulationRow(
-            name=population.name,
-            model=population.model,
-            size=population.size,
-            full_size=population.full_size or population.size,
-            indegree=onto[population.name] / population.size,
-            drive_hz=0.0 if population.drive is None else population.drive.rate_hz,
-        )
-        for population in network.populations
-    ]
+def _sd(variances: NDArray[np.float64]) -> float:
+    return math.sqrt(float(variances.sum()))

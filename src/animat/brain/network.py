@@ -10,154 +10,113 @@ import math
 from collections.abc import Iterator
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from animat.brain.distributions import (
+    Constant,
+    Distribution,
+    LogNormal,
+    Normal,
+    Uniform,
+    Values,
+    distribution_faults,
+)
+from animat.brain.layout import Explicit, Lattice, Layout, Random, layout_faults, positions
+from animat.brain.rules import (
+    AllToAll,
+    BoxMask,
+    DiscMask,
+    FixedIndegree,
+    Gaussian,
+    OneToOne,
+    Pairs,
+    PairwiseBernoulli,
+    Rule,
+    needs_layout,
+    rule_faults,
+)
+from animat.brain.synapses import Static, Stdp, Synapse, SynapseModel, Tsodyks, synapse_faults
 from animat.errors import AnimatError, unknown_name
 
 __all__ = [
+    "RELAY_MODELS",
     "AllToAll",
     "BoxMask",
     "Constant",
+    "Delay",
+    "DiscMask",
     "Distribution",
     "Drive",
+    "Explicit",
     "FixedIndegree",
     "Gaussian",
     "Lattice",
+    "Layout",
     "LogNormal",
     "Network",
     "Normal",
     "OneToOne",
+    "Pairs",
     "PairwiseBernoulli",
     "Population",
     "Projection",
+    "Random",
     "Rule",
+    "Static",
+    "Stdp",
+    "Synapse",
+    "SynapseModel",
+    "Tsodyks",
     "Uniform",
+    "Values",
     "check_network",
     "network_faults",
+    "positions",
 ]
 
+#: Models that hand every spike on and are not counted as neurons.
+RELAY_MODELS = ("parrot_neuron", "parrot_neuron_ps")
 
-class Constant(msgspec.Struct, frozen=True, tag="constant"):
-    """The same value everywhere."""
-
-    value: float
-
-
-class Uniform(msgspec.Struct, frozen=True, tag="uniform"):
-    """Uniform between `low` and `high`, one draw per neuron or synapse."""
-
-    low: float
-    high: float
-
-
-class Normal(msgspec.Struct, frozen=True, tag="normal"):
-    """Normal with `mean` and standard deviation `sd`."""
-
-    mean: float
-    sd: float
-
-
-class LogNormal(msgspec.Struct, frozen=True, tag="lognormal"):
-    """exp of a normal with mean `mu` and standard deviation `sigma`."""
-
-    mu: float
-    sigma: float
-
-
-Distribution = Constant | Uniform | Normal | LogNormal
-
-
-class Lattice(msgspec.Struct, frozen=True, kw_only=True):
-    """A regular lattice, both ends included: `shape` points between `lower` and `upper` (mm), x slowest, z fastest.
-
-    An axis with one point sits at `lower`.
-    """
-
-    shape: tuple[int, int, int]
-    lower: tuple[float, float, float]
-    upper: tuple[float, float, float]
-
-    @property
-    def size(self) -> int:
-        """Number of points."""
-        return math.prod(self.shape)
-
-    def axis(self, axis: int) -> NDArray[np.float64]:
-        """Return the coordinates along one axis (0, 1, 2 for x, y, z) in mm, ascending."""
-        return np.linspace(self.lower[axis], self.upper[axis], self.shape[axis])
-
-    def points(self) -> NDArray[np.float64]:
-        """Return all points in the order of the neurons, shape (size, 3), in mm."""
-        grid = np.meshgrid(*(self.axis(axis) for axis in range(3)), indexing="ij")
-        return np.stack(grid, axis=-1).reshape(-1, 3)
+#: A delay in ms: the same for all synapses of a projection, or drawn for each.
+Delay = float | Uniform | Normal | LogNormal
 
 
 class Drive(msgspec.Struct, frozen=True, kw_only=True):
-    """Background input: an independent Poisson train for every neuron from `start_ms` on."""
+    """Background input: an independent Poisson train for every neuron from `start_ms` on.
+
+    `neurons` limits it to a range of the population: the first index, and the one after the last.
+    """
 
     rate_hz: float
     weight: float
     delay_ms: float
     start_ms: float = 0.0
     receptor: int | None = None
+    neurons: tuple[int, int] | None = None
+
+    def count(self, size: int) -> int:
+        """Return how many neurons of a population of `size` it reaches."""
+        return size if self.neurons is None else self.neurons[1] - self.neurons[0]
 
 
 class Population(msgspec.Struct, frozen=True, kw_only=True):
-    """Neurons of one kind. `initial` draws start values per neuron (seeded); `layout` gives positions in mm."""
+    """Neurons of one kind. `initial` gives start values per neuron (seeded); `layout` gives positions in mm."""
 
     name: str
     model: str
     size: int
     params: dict[str, float | list[float]] = {}
     initial: dict[str, Distribution] = {}
-    layout: Lattice | None = None
+    layout: Layout | None = None
     drive: Drive | None = None
     #: Neurons of the full model that this population stands for (a patch of a sheet has fewer); None: `size`.
     full_size: int | None = None
+    #: The part of the brain it belongs to.
+    region: str = ""
 
-
-class Gaussian(msgspec.Struct, frozen=True, tag="gaussian"):
-    """p(d) = p_center exp(-d^2 / (2 sigma^2)), d the horizontal (x, y) distance in mm."""
-
-    p_center: float
-    sigma_mm: float
-
-
-class BoxMask(msgspec.Struct, frozen=True, tag="box"):
-    """Only targets within a box around the source: half widths in mm along x and y."""
-
-    half_x_mm: float
-    half_y_mm: float
-
-
-class AllToAll(msgspec.Struct, frozen=True, tag="all_to_all", kw_only=True):
-    """Every neuron to every neuron."""
-
-    autapses: bool = False
-
-
-class OneToOne(msgspec.Struct, frozen=True, tag="one_to_one"):
-    """The i-th neuron to the i-th neuron; sizes must agree."""
-
-
-class FixedIndegree(msgspec.Struct, frozen=True, tag="fixed_indegree", kw_only=True):
-    """Every target draws `indegree` sources."""
-
-    indegree: int
-    autapses: bool = False
-    multapses: bool = True
-
-
-class PairwiseBernoulli(msgspec.Struct, frozen=True, tag="pairwise_bernoulli", kw_only=True):
-    """Every ordered pair is drawn once with probability `p` (a number, or a Gaussian of distance)."""
-
-    p: float | Gaussian
-    mask: BoxMask | None = None
-    autapses: bool = False
-
-
-Rule = AllToAll | OneToOne | FixedIndegree | PairwiseBernoulli
+    @property
+    def relay(self) -> bool:
+        """Whether it only hands spikes on; relays are not counted as neurons."""
+        return self.model in RELAY_MODELS
 
 
 class Projection(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,10 +126,9 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
     post: str
     rule: Rule
     weight: Distribution
-    delay_ms: float
+    delay_ms: Delay
     receptor: int | None = None
-    synapse: str = "static_synapse"
-    synapse_params: dict[str, float] = {}
+    synapse: Synapse = Static()
 
     @property
     def name(self) -> str:
@@ -181,13 +139,15 @@ class Projection(msgspec.Struct, frozen=True, kw_only=True):
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """A brain: populations and projections in the order in which they are built.
 
-    `extent_mm` is the side of the periodic sheet (x, y) for distance-dependent rules; None: open boundaries.
+    `modules` are extension modules of the engine that define models (NEST: compiled with NESTML). `notes` say what a
+    reader should know: the mode, what was kept or mended, what was cropped, each with its reason.
     """
 
     name: str
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...] = ()
-    extent_mm: tuple[float, float] | None = None
+    modules: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def population(self, name: str) -> Population:
         """Return the population called `name`; the error for an unknown one lists those that exist."""
@@ -198,8 +158,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def neurons(self) -> int:
-        """Number of neurons."""
-        return sum(population.size for population in self.populations)
+        """Number of neurons, relays not counted."""
+        return sum(population.size for population in self.populations if not population.relay)
 
 
 def check_network(network: Network) -> None:
@@ -218,102 +178,90 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
     """Yield where (such as ``("projections", 3)``) and what is wrong, in order."""
     if not network.populations:
         yield ("populations",), f"network {network.name!r} has no population"
-    for side in network.extent_mm or ():
-        if not (math.isfinite(side) and side > 0):
-            yield ("extent",), f"extent must be two positive lengths, got {network.extent_mm} mm"
     known: dict[str, Population] = {}
     for place, population in enumerate(network.populations):
         where = ("populations", place)
         if population.name in known:
             yield where, f"two populations are called {population.name!r}; names must differ"
-        for fault in _population_faults(population, network.extent_mm):
+        for fault in _population_faults(population):
             yield where, f"population {population.name!r}: {fault}"
         known[population.name] = population
+    taus: dict[str, float] = {}
     for place, projection in enumerate(network.projections):
         where = ("projections", place)
-        unknown = [end for end in (projection.pre, projection.post) if end not in known]
-        for end in unknown:
-            yield where, unknown_name(f"population in projection {projection.name}:", end, known).what
-        if not unknown:
-            for fault in _projection_faults(projection, known[projection.pre], known[projection.post]):
-                yield where, f"projection {projection.name}: {fault}"
+        for fault in _projection_faults(projection, known):
+            yield where, f"projection {projection.name}: {fault}"
+        if isinstance(projection.synapse, Stdp):
+            tau = projection.synapse.tau_minus_ms
+            if taus.setdefault(projection.post, tau) != tau:
+                yield (
+                    where,
+                    (
+                        f"projection {projection.name}: tau_minus is {tau:g} ms here and {taus[projection.post]:g} ms in "
+                        f"another projection onto {projection.post}; it belongs to the target neuron and must be the same"
+                    ),
+                )
 
 
-def _population_faults(population: Population, extent: tuple[float, float] | None) -> Iterator[str]:
+def _population_faults(population: Population) -> Iterator[str]:
     if not population.name:
         yield "needs a name"
     if not population.model:
         yield "needs a neuron model"
     if population.size < 1:
         yield f"size must be at least 1, got {population.size}"
+        return
     if population.full_size is not None and population.full_size < 1:
         yield f"full size must be at least 1, got {population.full_size}"
+    for name, value in population.params.items():
+        if not all(math.isfinite(number) for number in (value if isinstance(value, list) else [value])):
+            yield f"parameter {name} must be finite, got {value}"
     for name, distribution in population.initial.items():
-        yield from (f"initial {name}: {fault}" for fault in _distribution_faults(distribution))
+        yield from (f"initial {name}: {fault}" for fault in distribution_faults(distribution, population.size))
     if population.layout is not None:
-        yield from _lattice_faults(population.layout, population.size, extent)
+        yield from layout_faults(population.layout, population.size)
     if population.drive is not None:
-        drive = population.drive
-        if not (math.isfinite(drive.rate_hz) and drive.rate_hz >= 0):
-            yield f"drive rate must not be negative, got {drive.rate_hz} Hz"
-        if not (math.isfinite(drive.start_ms) and drive.start_ms >= 0):
-            yield f"drive start must not be negative, got {drive.start_ms} ms"
-        if not math.isfinite(drive.weight):
-            yield f"drive weight must be a number, got {drive.weight}"
-        yield from _delay_faults(drive.delay_ms)
+        yield from _drive_faults(population.drive, population.size)
 
 
-def _lattice_faults(lattice: Lattice, size: int, extent: tuple[float, float] | None) -> Iterator[str]:
-    if min(lattice.shape) < 1:
-        yield f"lattice needs at least one point along each axis, got {lattice.shape}"
-    if lattice.size != size:
-        yield f"size is {size}, but its lattice {' x '.join(map(str, lattice.shape))} has {lattice.size} points"
-    for axis, low, high in zip("xyz", lattice.lower, lattice.upper, strict=True):
-        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
-            yield f"lattice bounds along {axis} must ascend, got {low} to {high} mm"
-    for place, side in enumerate(extent or ()):
-        span = lattice.upper[place] - lattice.lower[place]
-        if lattice.shape[place] > 1 and span >= side:
-            yield f"lattice is {span:g} mm wide along {'xy'[place]} and does not fit the periodic sheet of {side:g} mm"
+def _drive_faults(drive: Drive, size: int) -> Iterator[str]:
+    if not (math.isfinite(drive.rate_hz) and drive.rate_hz >= 0):
+        yield f"drive rate must not be negative, got {drive.rate_hz} Hz"
+    if not (math.isfinite(drive.start_ms) and drive.start_ms >= 0):
+        yield f"drive start must not be negative, got {drive.start_ms} ms"
+    if not math.isfinite(drive.weight):
+        yield f"drive weight must be a number, got {drive.weight}"
+    if drive.neurons is not None and not 0 <= drive.neurons[0] < drive.neurons[1] <= size:
+        yield f"drive neurons must be a range within 0 to {size}, got {list(drive.neurons)}"
+    yield from _delay_faults(drive.delay_ms)
 
 
-def _projection_faults(projection: Projection, pre: Population, post: Population) -> Iterator[str]:
+def _projection_faults(projection: Projection, known: dict[str, Population]) -> Iterator[str]:
+    unknown = [end for end in (projection.pre, projection.post) if end not in known]
+    for end in unknown:
+        yield unknown_name("population", end, known).what
+    if unknown:
+        return
+    pre, post, rule = known[projection.pre], known[projection.post], projection.rule
+    pairs = len(rule.sources) if isinstance(rule, Pairs) else None
     yield from _delay_faults(projection.delay_ms)
-    yield from (f"weight: {fault}" for fault in _distribution_faults(projection.weight))
-    rule = projection.rule
-    if isinstance(rule, OneToOne) and pre.size != post.size:
-        yield f"one_to_one needs equal sizes, got {pre.size} and {post.size}"
-    if isinstance(rule, FixedIndegree):
-        sources = pre.size - (pre.name == post.name and not rule.autapses)
-        if rule.indegree < 1:
-            yield f"indegree must be at least 1, got {rule.indegree}"
-        if sources < 1 or (not rule.multapses and rule.indegree > sources):
-            yield f"indegree {rule.indegree} cannot be drawn from {sources} sources"
-    if isinstance(rule, PairwiseBernoulli):
-        p = rule.p.p_center if isinstance(rule.p, Gaussian) else rule.p
-        if not 0 < p <= 1:
-            yield f"probability must be above 0 and at most 1, got {p}"
-        if isinstance(rule.p, Gaussian) and not (math.isfinite(rule.p.sigma_mm) and rule.p.sigma_mm > 0):
-            yield f"sigma must be positive, got {rule.p.sigma_mm} mm"
-        if rule.mask is not None and min(rule.mask.half_x_mm, rule.mask.half_y_mm) <= 0:
-            yield "mask must have positive half widths"
-        if isinstance(rule.p, Gaussian) or rule.mask is not None:
-            for population in (pre, post):
-                if population.layout is None:
-                    yield f"depends on distance, but population {population.name!r} has no layout"
+    yield from (f"weight: {fault}" for fault in distribution_faults(projection.weight, pairs))
+    yield from (f"synapse: {fault}" for fault in synapse_faults(projection.synapse))
+    yield from rule_faults(rule, pre.size, post.size, pre.name == post.name)
+    for population in (pre, post) if needs_layout(rule) else ():
+        if population.layout is None:
+            yield f"depends on distance, but population {population.name!r} has no layout"
+    if isinstance(projection.synapse, SynapseModel) and projection.synapse.modulated_by not in (None, *known):
+        yield unknown_name("population in modulated_by:", str(projection.synapse.modulated_by), known).what
+    if isinstance(projection.synapse, Stdp) and post.relay:
+        yield f"STDP needs neurons that remember their spikes; {post.name} is a relay"
 
 
-def _delay_faults(delay_ms: float) -> Iterator[str]:
-    if not (math.isfinite(delay_ms) and delay_ms > 0):
-        yield f"delay must be positive, got {delay_ms} ms"
-
-
-def _distribution_faults(distribution: Distribution) -> Iterator[str]:
-    if not all(math.isfinite(value) for value in msgspec.structs.astuple(distribution)):
-        yield f"values must be finite, got {distribution}"
-    if isinstance(distribution, Uniform) and distribution.low > distribution.high:
-        yield f"low {distribution.low} lies above high {distribution.high}"
-    if isinstance(distribution, Normal) and distribution.sd < 0:
-        yield f"sd must not be negative, got {distribution.sd}"
-    if isinstance(distribution, LogNormal) and distribution.sigma < 0:
-        yield f"sigma must not be negative, got {distribution.sigma}"
+def _delay_faults(delay_ms: Delay) -> Iterator[str]:
+    if isinstance(delay_ms, float | int):
+        if not (math.isfinite(delay_ms) and delay_ms > 0):
+            yield f"delay must be positive, got {delay_ms} ms"
+        return
+    yield from (f"delay: {fault}" for fault in distribution_faults(delay_ms, None))
+    if isinstance(delay_ms, Uniform) and delay_ms.low <= 0:
+        yield f"delay must be positive, got {delay_ms.low} ms"

@@ -1,0 +1,80 @@
+"""How a value varies between neurons or synapses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+
+__all__ = ["Constant", "Distribution", "LogNormal", "Normal", "Uniform", "Values", "distribution_faults", "mean"]
+
+
+class Constant(msgspec.Struct, frozen=True, tag="constant"):
+    """The same value everywhere."""
+
+    value: float
+
+
+class Uniform(msgspec.Struct, frozen=True, tag="uniform"):
+    """Uniform between `low` and `high`, one draw per neuron or synapse."""
+
+    low: float
+    high: float
+
+
+class Normal(msgspec.Struct, frozen=True, tag="normal"):
+    """Normal with `mean` and standard deviation `sd`."""
+
+    mean: float
+    sd: float
+
+
+class LogNormal(msgspec.Struct, frozen=True, tag="lognormal"):
+    """exp of a normal with mean `mu` and standard deviation `sigma`."""
+
+    mu: float
+    sigma: float
+
+
+class Values(msgspec.Struct, frozen=True, tag="values"):
+    """One value for every neuron, or for every pair of an explicit list, in order."""
+
+    values: tuple[float, ...]
+
+
+Distribution = Constant | Uniform | Normal | LogNormal | Values
+
+
+def mean(distribution: Distribution) -> float:
+    """Return the expected value."""
+    match distribution:
+        case Constant(value):
+            return value
+        case Uniform(low, high):
+            return (low + high) / 2
+        case Normal(mean):
+            return mean
+        case LogNormal(mu, sigma):
+            return math.exp(mu + sigma**2 / 2)
+        case Values(values):
+            return math.fsum(values) / len(values)
+    raise AssertionError(distribution)
+
+
+def distribution_faults(distribution: Distribution, count: int | None) -> Iterator[str]:
+    """Yield what is wrong with a distribution; `count` is how many values a list must have (None: no list here)."""
+    values = distribution.values if isinstance(distribution, Values) else msgspec.structs.astuple(distribution)
+    if not all(math.isfinite(value) for value in values):
+        yield f"values must be finite, got {distribution}"
+    match distribution:
+        case Uniform(low, high) if low > high:
+            yield f"low {low} lies above high {high}"
+        case Normal(sd=sd) if sd < 0:
+            yield f"sd must not be negative, got {sd}"
+        case LogNormal(sigma=sigma) if sigma < 0:
+            yield f"sigma must not be negative, got {sigma}"
+        case Values(values) if count is None:
+            yield "a list of values goes with an explicit list of pairs only"
+        case Values(values) if len(values) != count:
+            yield f"needs {count} values, got {len(values)}"
