@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from animat.brain.network import (
     PairwiseBernoulli,
     Population,
     Projection,
+    SynapseModel,
     Uniform,
 )
 from animat.brain.protocol import SHARD_DTYPE, BrainSettings, ProjectionName, Selection
@@ -34,12 +36,11 @@ from animat.errors import AnimatError
 
 def sheet(model: str = "iaf_cond_alpha") -> Network:
     """A small driven sheet with distance-dependent, random and lognormal parts."""
-    lattice = Lattice(shape=(10, 10, 2), lower=(-0.25, -0.25, 0.0), upper=(0.25, 0.25, 0.1))
+    lattice = Lattice(shape=(10, 10, 2), lower=(-0.25, -0.25, 0.0), upper=(0.25, 0.25, 0.1), extent_mm=(0.6, 0.6))
     drive = Drive(rate_hz=2000.0, weight=4.0, delay_ms=1.5)
     start = {"V_m": Uniform(-70.0, -55.0)}
     return Network(
         name="sheet",
-        extent_mm=(0.6, 0.6),
         populations=(
             Population(
                 name="E", model=model, size=200, layout=lattice, drive=drive, initial=start, params={"t_ref": 1.0}
@@ -99,12 +100,15 @@ def test_what_is_built() -> None:
         assert info.sizes() == {"E": 200, "I": 200} and info.neurons == 400
         assert {population.model for population in info.populations} == {"iaf_cond_alpha"}
         assert (info.min_delay_ms, info.max_delay_ms) == (1.5, 2.0)
-        assert [what for what, _ in seen][-4:] == [
-            "projection E->I",
-            "projection I->E",
-            "projection E->E",
+        assert [what.split(" (")[0] for what, _ in seen] == [
+            "population E",
+            "population I",
+            *["projection E->I"] * 2,
+            *["projection I->E"] * 2,
+            *["projection E->E"] * 2,
             "connected",
         ]
+        assert re.fullmatch(r"projection I->E \(\d,\d\d\d of 7,\d\d\d synapses\)", seen[4][0])
         assert [done for _, done in seen] == sorted(done for _, done in seen) and seen[-1][1] == 1.0
         nest, nodes = engine._nest, engine._nodes
         assert len(nest.GetConnections(nodes["I"], nodes["E"])) == 2000
@@ -147,9 +151,16 @@ def test_nests_complaints_name_the_population(change: dict[str, object], message
 
 def test_an_unknown_synapse_is_named() -> None:
     network = sheet()
-    wrong = Projection(pre="E", post="E", rule=OneToOne(), weight=Constant(1.0), delay_ms=1.0, synapse="static_synaps")
+    wrong = Projection(
+        pre="E",
+        post="E",
+        rule=OneToOne(),
+        weight=Constant(1.0),
+        delay_ms=1.0,
+        synapse=SynapseModel(name="static_synaps"),
+    )
     with (
-        pytest.raises(AnimatError, match="synapse model of projection E->E in NEST: 'static_synaps'"),
+        pytest.raises(AnimatError, match="projection E->E: unknown synapse model in NEST: 'static_synaps'"),
         running(Network(name="n", populations=network.populations, projections=(wrong,))),
     ):
         pass

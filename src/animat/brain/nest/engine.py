@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.devices import check_device
-from animat.brain.nest.build import build, smallest_delay
+from animat.brain.nest.build import Built, build
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
 from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
@@ -84,18 +84,21 @@ class NestEngine:
         self._clock = Clock(settings.resolution)
         with self._explained("NEST"):
             reset_kernel(nest, settings)
+            built: Built | None = None
             if isinstance(brain, Network):
-                self._nodes = build(nest, brain, settings.seed, progress)
-                self._floor_ms = smallest_delay(brain, settings.resolution / 1e6)
+                processes = settings.virtual_processes or settings.threads
+                built = build(nest, brain, settings.seed, processes, settings.resolution / 1e6, progress)
+                self._nodes = built.nodes
             else:
                 progress("running the script", 0.0)
                 self._nodes = run_script(nest, brain, settings)
-                self._floor_ms = float(nest.min_delay)
                 self._clock.origin = round(nest.biological_time * 1e6)
+            self._floor_ms = float(nest.min_delay)
             self._ids = {name: np.asarray(nodes.tolist(), np.int64) for name, nodes in self._nodes.items()}
             synapses = int(nest.num_connections)
-            self._lesions = Lesions(nest)
-            self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms)
+            self._lesions = Lesions(nest, None if built is None else built.copies)
+            recorder = None if built is None else built.recorder
+            self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms, recorder)
         return BrainInfo(
             engine="nest",
             version=str(nest.__version__),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.nest.copies import Copy
 from animat.errors import AnimatError
 
 __all__ = ["Lesions"]
@@ -20,12 +22,16 @@ class Lesions:
 
     A silenced neuron goes on integrating its input but never reaches its threshold. When it comes back, a membrane
     above the threshold is put to the reset potential, so that nothing bursts.
+
+    `copies` are the synapse models by projection; without it (a script's brain) all connections between two
+    populations are looked for.
     """
 
-    def __init__(self, nest: Any) -> None:
+    def __init__(self, nest: Any, copies: Mapping[tuple[str, str], Mapping[str, Copy]] | None = None) -> None:
         self._nest = nest
+        self._copies = copies
         self._thresholds: dict[int, dict[str, float]] = {}
-        self._weights: dict[tuple[str, str], tuple[Any, NDArray[np.float64]]] = {}
+        self._weights: dict[tuple[str, str], list[tuple[Any, NDArray[np.float64]]]] = {}
 
     def silence(self, nodes: Any, what: str, silent: bool) -> None:
         """Silence neurons or let them fire again; those that are so already stay as they are."""
@@ -54,16 +60,29 @@ class Lesions:
         nodes.set([{**values, "V_m": float(calm[place])} for place, values in enumerate(before)])
 
     def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> None:
-        """Set all weights of a projection to 0, or back to what they were."""
-        if cut and names not in self._weights:
-            synapses = self._nest.GetConnections(pre, post)
-            if not len(synapses):
-                raise AnimatError(f"there is no projection {names[0]}->{names[1]}")
-            self._weights[names] = (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float)))
+        """Set all weights of a projection to 0, or back to what they were; plastic ones rest meanwhile."""
+        if cut == (names in self._weights):
+            return
+        known = list(self._copies.get(names, {}).values()) if self._copies is not None else None
+        for copy in known or ():
+            if copy.cut:
+                self._nest.SetDefaults(copy.name, copy.cut if cut else copy.whole)
+        if not cut:
+            for synapses, weights in self._weights.pop(names):
+                synapses.set(weight=weights.tolist())
+            return
+        if known is None:
+            found = [self._nest.GetConnections(pre, post)]
+        else:
+            found = [self._nest.GetConnections(pre, post, copy.name) for copy in known if copy.each]
+        if not known and not any(len(synapses) for synapses in found):
+            raise AnimatError(f"there is no projection {names[0]}->{names[1]}")
+        found = [synapses for synapses in found if len(synapses)]
+        self._weights[names] = [
+            (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float))) for synapses in found
+        ]
+        for synapses in found:
             synapses.set(weight=0.0)
-        elif not cut and names in self._weights:
-            synapses, weights = self._weights.pop(names)
-            synapses.set(weight=weights.tolist())
 
     def refuse_silent(self, nodes: Any, what: str, names: list[str]) -> None:
         """Refuse to set the threshold of silenced neurons: it would end the silence."""

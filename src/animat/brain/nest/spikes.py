@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.nest.synapse_types import MOST_COMPACT_NODES
 from animat.brain.protocol import SHARD_DTYPE, BrainSettings
 from animat.errors import AnimatError, unknown_name
 
@@ -34,13 +35,21 @@ class _Layer:
 class SpikeWatch:
     """One recorder on all neurons of the brain, emptied at the end of every step.
 
+    NEST sets aside 1024 connections per recorded neuron: 8 kB with the smallest synapse model, 32 kB with the usual.
+    That one can point to the first 65,535 nodes of a process, so it helps to create the recorder first.
+
     NEST's times in ms are exact to far less than a tick; models with precise spike times keep them.
 
     Populations of a script may share neurons: a spike then counts for each.
     """
 
     def __init__(
-        self, nest: Any, ids: Mapping[str, NDArray[np.int64]], settings: BrainSettings, delay_ms: float
+        self,
+        nest: Any,
+        ids: Mapping[str, NDArray[np.int64]],
+        settings: BrainSettings,
+        delay_ms: float,
+        recorder: Any = None,
     ) -> None:
         names = list(ids)
         wanted = set(names if settings.record == ("*",) else settings.record)
@@ -59,9 +68,10 @@ class SpikeWatch:
         for found in ids.values():
             watched[found] = True
         self._wanted = None if len(wanted) == len(names) else np.array([name in wanted for name in names])
-        self._recorder = nest.Create("spike_recorder")
+        self._recorder = nest.Create("spike_recorder") if recorder is None else recorder
         everything = nest.NodeCollection(np.flatnonzero(watched).tolist())
-        nest.Connect(everything, self._recorder, "all_to_all", {"delay": delay_ms})
+        synapse = {"synapse_model": _smallest_synapse(int(self._recorder.global_id)), "delay": delay_ms}
+        nest.Connect(everything, self._recorder, "all_to_all", synapse)
         self._path = settings.shard
         self._shard = None
         if settings.shard is not None and wanted:
@@ -121,3 +131,8 @@ class SpikeWatch:
         if self._shard is not None:
             self._shard.close()
             self._shard = None
+
+
+def _smallest_synapse(recorder: int) -> str:
+    """Return the smallest synapse model that reaches a recorder with this NEST id."""
+    return "static_synapse_hom_w_hpc" if recorder <= MOST_COMPACT_NODES else "static_synapse_hom_w"

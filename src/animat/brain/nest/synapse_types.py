@@ -1,0 +1,137 @@
+"""Which of NEST's synapse models serves a projection, and what one connection of it takes; imports no NEST.
+
+NEST has most models three times: one that points to its target (8 bytes more), one with a 16-bit index of it
+(``_hpc``: receptor 0 and at most 65,535 nodes per virtual process), and some with one weight for all connections of a
+copy of the model (``_hom_w``). Connections are what fills the memory, so the smallest that serves is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from animat.brain.network import (
+    Constant,
+    Network,
+    Projection,
+    Static,
+    Stdp,
+    SynapseModel,
+    Tsodyks,
+)
+
+__all__ = ["SynapseType", "fits_compact", "synapse_types"]
+
+#: Nodes of one virtual process that an index of 16 bits can point to.
+MOST_COMPACT_NODES = 65_535
+
+#: NEST has room for 511 synapse models, of which 77 are its own; the rest is left for models that are full and modules.
+MOST_COPIES = 300
+
+#: What another copy costs: a pointer for every neuron, and an entry for every neuron that sends through it.
+_COPY_BYTES_PER_NEURON = 8
+_COPY_BYTES_PER_SOURCE = 64
+
+#: NEST notes every connection's source apart.
+_SOURCE_BYTES = 8
+
+#: Bytes of connections by model; those of others are looked up by nobody but the estimate, which takes the last.
+_BYTES = {
+    "static_synapse": 32,
+    "static_synapse_hpc": 16,
+    "static_synapse_hom_w": 24,
+    "static_synapse_hom_w_hpc": 8,
+    "stdp_synapse_hom": 48,
+    "stdp_synapse_hom_hpc": 32,
+    "stdp_pl_synapse_hom": 48,
+    "stdp_pl_synapse_hom_hpc": 32,
+    "tsodyks2_synapse": 80,
+    "tsodyks2_synapse_hpc": 64,
+    "tsodyks_synapse": 96,
+    "tsodyks_synapse_hpc": 80,
+    "stdp_synapse": 96,
+    "stdp_synapse_hpc": 80,
+    "stdp_triplet_synapse": 112,
+    "stdp_dopamine_synapse": 80,
+    "stdp_dopamine_synapse_hpc": 64,
+    "quantal_stp_synapse": 80,
+    "bernoulli_synapse": 40,
+    "bernoulli_synapse_hpc": 24,
+    "vogels_sprekeler_synapse": 80,
+    "clopath_synapse": 72,
+    "ht_synapse": 72,
+}
+_OTHER_BYTES = 96
+
+
+class SynapseType(msgspec.Struct, frozen=True):
+    """A synapse model of NEST as a projection uses it: through a copy with `params`."""
+
+    model: str
+    params: dict[str, float] = {}
+    #: Whether the projection has copies that no other shares.
+    own: bool = False
+    #: Whether the weight belongs to the copy, not to the connection.
+    common_weight: bool = False
+    #: The population whose spikes modulate it.
+    modulated_by: str | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Memory of one connection, with the note of its source."""
+        return _BYTES.get(self.model, _OTHER_BYTES) + _SOURCE_BYTES
+
+
+def fits_compact(network: Network, virtual_processes: int) -> bool:
+    """Return whether every neuron can be pointed to with 16 bits; the spike recorder is a node of every process."""
+    nodes = sum(population.size for population in network.populations)
+    return -(-nodes // virtual_processes) + 1 <= MOST_COMPACT_NODES
+
+
+def synapse_types(network: Network, synapses: Sequence[float], virtual_processes: int) -> tuple[SynapseType, ...]:
+    """Return the type of every projection, in order; `synapses` are their expected numbers."""
+    fits = fits_compact(network, virtual_processes)
+    worth = _worth_a_copy(network, synapses)
+    return tuple(
+        _type(projection, fits and not projection.receptor, place in worth)
+        for place, projection in enumerate(network.projections)
+    )
+
+
+def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
+    hpc = "_hpc" if compact else ""
+    match projection.synapse:
+        case Static() if copy:
+            return SynapseType(f"static_synapse_hom_w{hpc}", own=True, common_weight=True)
+        case Static():
+            return SynapseType(f"static_synapse{hpc}")
+        case Stdp(update="power_law") as stdp:
+            return SynapseType(f"stdp_pl_synapse_hom{hpc}", {**_stdp(stdp), "mu": stdp.mu}, own=True)
+        case Stdp() as stdp:
+            mu = {"additive": 0.0, "multiplicative": 1.0}[stdp.update]
+            params = {**_stdp(stdp), "mu_plus": mu, "mu_minus": mu, "Wmax": stdp.w_max}
+            return SynapseType(f"stdp_synapse_hom{hpc}", params, own=True)
+        case Tsodyks(utilization=u, tau_rec_ms=recovery, tau_fac_ms=facilitation):
+            params = {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
+            return SynapseType(f"tsodyks2_synapse{hpc}", params)
+        case SynapseModel(name=name, params=given, modulated_by=modulator):
+            return SynapseType(name, dict(given), modulated_by=modulator)
+    raise AssertionError(projection.synapse)
+
+
+def _stdp(stdp: Stdp) -> dict[str, float]:
+    return {"lambda": stdp.learning_rate, "alpha": stdp.alpha, "tau_plus": stdp.tau_plus_ms}
+
+
+def _worth_a_copy(network: Network, synapses: Sequence[float]) -> set[int]:
+    """Return the places of projections that need less memory when their weight belongs to a copy of their own."""
+    sizes = {population.name: population.size for population in network.populations}
+    saved = np.zeros(len(network.projections))
+    for place, projection in enumerate(network.projections):
+        if isinstance(projection.weight, Constant) and isinstance(projection.synapse, Static):
+            cost = _COPY_BYTES_PER_NEURON * sum(sizes.values()) + _COPY_BYTES_PER_SOURCE * sizes[projection.pre]
+            saved[place] = 8 * synapses[place] - cost
+    largest = np.argsort(-saved, kind="stable")[:MOST_COPIES]
+    return {int(place) for place in largest if saved[place] > 0}
