@@ -8,8 +8,10 @@ from animat.brain.network import (
     AllToAll,
     BoxMask,
     Constant,
+    DiscMask,
     Distribution,
     Drive,
+    Explicit,
     FixedIndegree,
     Gaussian,
     Lattice,
@@ -17,10 +19,17 @@ from animat.brain.network import (
     Network,
     Normal,
     OneToOne,
+    Pairs,
     PairwiseBernoulli,
     Population,
     Projection,
+    Random,
+    Static,
+    Stdp,
+    SynapseModel,
+    Tsodyks,
     Uniform,
+    Values,
 )
 from animat.brain.network_file import parse_network, write_network
 from animat.errors import AnimatError
@@ -29,14 +38,15 @@ from animat.yaml_lines import dump_yaml
 
 TEXT = """\
 name: two populations
-extent: [1.2 mm, 1200 um]
+modules: [mymodule]
 populations:
   E:
     model: iaf_cond_alpha
     size: 100
     params: {C_m: 0.25 nF, g_L: 12.5 nS, V_th: -50, tau_syn: [1, 2 ms]}
     initial: {V_m: {uniform: {low: -70 mV, high: -50}}}
-    layout: {shape: [10, 10, 1], lower: [-0.5 mm, -0.5 mm, 0 mm], upper: [0.5 mm, 0.5 mm, 0 mm]}
+    layout:
+      {lattice: {shape: [10, 10, 1], lower: [-500 um, 0 m, 0 m], upper: [0 m, 1 mm, 0 m], extent: [1.2 mm, 1200 um]}}
     drive: {rate: 0.8 kHz, weight: 4 nS, delay: 1.5 ms, start: 50 ms}
   I: {model: iaf_cond_alpha, size: 10}
 projections:
@@ -47,21 +57,32 @@ projections:
     weight: {lognormal: {mu: -0.72, sigma: 1}}
     delay: 1.5 ms
   - {from: E, to: I, rule: all_to_all, weight: -0.5, delay: 2 ms, receptor: 1}
+  - from: I
+    to: E
+    rule: {pairs: {sources: [0, 1], targets: [99, 0]}}
+    weight: [1 nS, -2]
+    delay: {uniform: {low: 1 ms, high: 2000 us}}
+    synapse: {stdp: {update: additive, tau_plus: 0.02 s, w_max: 3 nS}}
 """
 
 
 def test_a_file_says_what_it_means() -> None:
     network = parse_network(TEXT)
     e, i = network.populations
-    assert network.extent_mm == (1.2, pytest.approx(1.2))
+    assert network.modules == ("mymodule",)
+    assert isinstance(e.layout, Lattice) and e.layout.lower[0] == -0.5
+    assert e.layout.extent_mm == (1.2, pytest.approx(1.2))
     assert e.params == {"C_m": pytest.approx(250), "g_L": 12.5, "V_th": -50, "tau_syn": [1, 2]}
     assert e.initial == {"V_m": Uniform(-70, -50)}
     assert e.drive == Drive(rate_hz=pytest.approx(800), weight=4, delay_ms=1.5, start_ms=50)
     assert (i.name, i.size, i.layout) == ("I", 10, None)
-    near, all_of_them = network.projections
+    near, all_of_them, listed = network.projections
     assert near.rule == PairwiseBernoulli(p=Gaussian(0.1, 0.4), mask=BoxMask(0.5, 0.5))
     assert near.weight == LogNormal(-0.72, 1)
     assert all_of_them == Projection(pre="E", post="I", rule=AllToAll(), weight=Constant(-0.5), delay_ms=2, receptor=1)
+    assert listed.rule == Pairs(sources=(0, 1), targets=(99, 0))
+    assert (listed.weight, listed.delay_ms) == (Values((1.0, -2.0)), Uniform(1.0, 2.0))
+    assert listed.synapse == Stdp(update="additive", tau_plus_ms=20.0, w_max=3.0)
 
 
 def test_the_library_network_reads_back() -> None:
@@ -74,23 +95,28 @@ def test_the_library_network_reads_back() -> None:
     [
         ("size: 100", "siez: 100", 6, ["siez", "Did you mean 'size'"]),
         ("size: 100", "size: many", 6, ["whole number", "many"]),
-        ("size: 100", "size: 99", 4, ["E", "100 points"]),
+        ("size: 100", "size: 99", 4, ["E", "100 neurons"]),
         ("    size: 100\n", "", 4, ["needs 'size'"]),
-        ("rate: 0.8 kHz", "rate: 800", 10, ["unit", "Hz"]),
-        ("delay: 1.5 ms, start", "delay: 1.5 mV, start", 10, ["ms"]),
+        ("rate: 0.8 kHz", "rate: 800", 11, ["unit", "Hz"]),
+        ("delay: 1.5 ms, start", "delay: 1.5 mV, start", 11, ["ms"]),
         ("g_L: 12.5 nS", "g_L: 12.5 apples", 7, ["apples"]),
         ("g_L: 12.5 nS", "g_L: true", 7, ["E.params.g_L", "True", "number"]),
-        ("[10, 10, 1]", "[10, 10]", 9, ["3 values"]),
+        ("[10, 10, 1]", "[10, 10]", 10, ["3 values"]),
         ("{uniform: {low: -70 mV, high: -50}}", "{uniform: [0, 1]}", 8, ["low and high"]),
         ("{uniform: {low: -70 mV, high: -50}}", "{unifrom: {low: 0, high: 1}}", 8, ["uniform", "normal"]),
-        ("sigma: 0.4 mm", "sigma: 0 mm", 13, ["sigma"]),
-        ("from: E, to: I", "from: E, to: J", 19, ["J", "E, I"]),
-        ("rule: all_to_all", "rule: all_to_none", 19, ["all_to_all", "one_to_one"]),
-        ("delay: 2 ms", "delay: 0 ms", 19, ["positive"]),
-        ("I: {model", "E: {model", 11, ["twice"]),
-        ("I: {model", "I: {name: J, model", 11, ["key"]),
-        ("  I: {model: iaf_cond_alpha, size: 10}", "  I: 3", 11, ["map"]),
-        ("extent: [1.2 mm, 1200 um]", "extent: 1.2 mm", 2, ["list"]),
+        ("sigma: 0.4 mm", "sigma: 0 mm", 14, ["sigma"]),
+        ("from: E, to: I", "from: E, to: J", 20, ["J", "E, I"]),
+        ("rule: all_to_all", "rule: all_to_none", 20, ["all_to_all", "one_to_one"]),
+        ("delay: 2 ms", "delay: 0 ms", 20, ["positive"]),
+        ("I: {model", "E: {model", 12, ["twice"]),
+        ("I: {model", "I: {name: J, model", 12, ["key"]),
+        ("  I: {model: iaf_cond_alpha, size: 10}", "  I: 3", 12, ["map"]),
+        ("extent: [1.2 mm, 1200 um]", "extent: 1.2 mm", 10, ["list"]),
+        ("modules: [mymodule]", "modules: mymodule", 2, ["list"]),
+        ("update: additive", "update: addative", 26, ["additive, multiplicative, power_law", "addative"]),
+        ("weight: [1 nS, -2]", "weight: [1 nS]", 21, ["needs 2 values, got 1"]),
+        ("targets: [99, 0]", "targets: [100, 0]", 21, ["no target neuron 100"]),
+        ("{lattice: {shape", "{latice: {shape", 10, ["explicit, lattice, random"]),
     ],
 )
 def test_mistakes_are_explained_with_their_line(old: str, new: str, line: int, words: list[str]) -> None:
@@ -118,36 +144,71 @@ distributions: st.SearchStrategy[Distribution] = st.one_of(
     st.builds(Normal, numbers, positive),
     st.builds(LogNormal, numbers, positive),
 )
+masks = st.none() | st.builds(BoxMask, positive, positive, st.none() | positive) | st.builds(DiscMask, positive)
 rules = st.one_of(
     st.builds(AllToAll, autapses=st.booleans()),
     st.just(OneToOne()),
-    st.builds(FixedIndegree, indegree=st.integers(1, 5), autapses=st.just(True), multapses=st.just(True)),
+    st.just(Pairs(sources=(0, 0), targets=(0, 0))),
+    st.builds(FixedIndegree, indegree=st.floats(0.1, 5), mask=masks, autapses=st.just(True), multapses=st.just(True)),
     st.builds(
         PairwiseBernoulli,
         p=st.floats(1e-6, 1) | st.builds(Gaussian, st.floats(1e-6, 1), positive),
-        mask=st.none() | st.builds(BoxMask, positive, positive),
+        mask=masks,
         autapses=st.booleans(),
     ),
+    st.builds(
+        PairwiseBernoulli, p=st.floats(1e-6, 1), mask=st.builds(BoxMask, positive, positive), images=st.just(True)
+    ),
+)
+synapses = st.one_of(
+    st.just(Static()),
+    st.builds(
+        Stdp,
+        update=st.sampled_from(["additive", "multiplicative", "power_law"]),
+        learning_rate=numbers,
+        tau_plus_ms=positive,
+        w_max=positive,
+    ),
+    st.builds(Tsodyks, utilization=st.floats(0.01, 1), tau_rec_ms=positive, tau_fac_ms=positive),
+    st.builds(SynapseModel, name=names, params=st.dictionaries(names, numbers, max_size=2)),
 )
 
 
 @st.composite
 def networks(draw: st.DrawFn) -> Network:
     shape = draw(st.tuples(*[st.integers(1, 3)] * 3))
-    size = shape[0] * shape[1] * shape[2]
-    layout = Lattice(shape=shape, lower=(-0.5, -0.5, draw(st.floats(-1, 0))), upper=(0.5, 0.5, draw(st.floats(0, 1))))
+    per_site = draw(st.integers(1, 2))
+    size = shape[0] * shape[1] * shape[2] * per_site
+    lower, upper = (-0.5, -0.5, draw(st.floats(-1, 0))), (0.5, 0.5, draw(st.floats(0, 1)))
+    extent = draw(st.none() | st.just((1.2, 1.5)) | st.just((1.2, 1.5, 2.5)))
+    layouts = st.one_of(
+        st.just(Lattice(shape=shape, lower=lower, upper=upper, per_site=per_site, extent_mm=extent)),
+        st.builds(
+            Random, lower=st.just(lower), upper=st.just(upper), seed=st.integers(0, 9), extent_mm=st.just(extent)
+        ),
+        st.just(Explicit(points=((0.1, 0.2, 0.3),) * size, extent_mm=extent)),
+    )
     populations = [
         Population(
             name=name,
             model=draw(names),
             size=size,
             params=draw(st.dictionaries(names, numbers | st.lists(numbers, max_size=3), max_size=3)),
-            initial=draw(st.dictionaries(names, distributions, max_size=2)),
-            layout=layout,
+            initial=draw(st.dictionaries(names, distributions | st.just(Values(tuple([0.5] * size))), max_size=2)),
+            layout=draw(layouts),
             drive=draw(
-                st.none() | st.builds(Drive, rate_hz=positive, weight=numbers, delay_ms=positive, start_ms=positive)
+                st.none()
+                | st.builds(
+                    Drive,
+                    rate_hz=positive,
+                    weight=numbers,
+                    delay_ms=positive,
+                    start_ms=positive,
+                    neurons=st.none() | st.just((0, 1)),
+                )
             ),
             full_size=draw(st.none() | st.integers(1, 100)),
+            region=draw(names),
         )
         for name in draw(st.lists(names, min_size=1, max_size=3, unique=True))
     ]
@@ -158,16 +219,16 @@ def networks(draw: st.DrawFn) -> Network:
         post=ends,
         rule=rules,
         weight=distributions,
-        delay_ms=positive,
+        delay_ms=positive | st.builds(Normal, positive, positive),
         receptor=st.none() | st.integers(0, 3),
-        synapse=names,
-        synapse_params=st.dictionaries(names, numbers, max_size=2),
+        synapse=synapses,
     )
     return Network(
         name=draw(names),
         populations=tuple(populations),
         projections=tuple(draw(st.lists(projections, max_size=3))),
-        extent_mm=draw(st.none() | st.just((1.2, 1.5))),
+        modules=draw(st.just(()) | st.just(("one", "two"))),
+        notes=tuple(draw(st.lists(names, max_size=2))),
     )
 
 
@@ -188,9 +249,18 @@ anything: Any = st.recursive(
 @given(st.data())
 def test_any_damaged_file_is_explained(data: st.DataObject) -> None:
     content: Any = {
-        "extent": ["1 mm", "1 mm"],
-        "populations": {"A": {"model": "m", "size": 1, "params": {"a": 1}, "initial": {"V_m": 1}}},
-        "projections": [{"from": "A", "to": "A", "rule": "all_to_all", "weight": 1, "delay": "1 ms"}],
+        "populations": {
+            "A": {
+                "model": "m",
+                "size": 1,
+                "params": {"a": 1},
+                "initial": {"V_m": 1},
+                "layout": {"explicit": {"points": [["1 mm", "0 mm", "0 mm"]]}},
+            }
+        },
+        "projections": [
+            {"from": "A", "to": "A", "rule": "all_to_all", "weight": 1, "delay": "1 ms", "synapse": "static"}
+        ],
     }
     place = content
     while True:

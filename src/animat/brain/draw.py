@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ __all__ = ["draw_delays", "draw_pairs", "draw_values", "generator"]
 _BLOCK = 1 << 21
 
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+_Places = tuple[NDArray[np.int64], ...]
+_Number = TypeVar("_Number", np.int8, np.float32)
 
 
 def generator(seed: int, place: int) -> np.random.Generator:
@@ -148,10 +150,9 @@ def _chances(
     a, b = pre.layout, post.layout
     assert a is not None and b is not None
     if not (isinstance(a, Lattice) and isinstance(b, Lattice) and a.full and b.full) or isinstance(rule.mask, DiscMask):
-        for block, p, draws in pair_chances(rule, a, b, (pre.size, post.size), at_once):
-            if not rule.images:
-                p = p * draws
-            yield block.start, p.shape, p.astype(np.float32), draws.astype(np.int8) if rule.images else None
+        for block, p, n in pair_chances(rule, a, b, (pre.size, post.size), at_once):
+            alone = (p if rule.images else p * n).astype(np.float32)
+            yield block.start, p.shape, alone, n.astype(np.int8) if rule.images else None
         return
     along = [axis_factors(rule, a, b, axis) for axis in range(3)]
     number = [factors.draws.astype(np.int8) for factors in along]
@@ -169,14 +170,14 @@ def _chances(
             yield first, grid, _product([*chance[:2], np.ones((a.shape[2], 1), np.float32)], places, 1), None
 
 
-def _product(factors: list[NDArray[Any]], places: tuple[NDArray[np.int64], ...], per_site: int) -> NDArray[Any]:
+def _product(factors: list[NDArray[_Number]], places: _Places, per_site: int) -> NDArray[_Number]:
     """Return the product of factors along x, y and z for sources at `places`, shape (sources, x, y, z of targets)."""
     x, y, z = (factor[place] for factor, place in zip(factors, places, strict=True))
-    flat: NDArray[Any] = x[:, :, None] * y[:, None, :]
-    return flat[..., None] * np.repeat(z, per_site, axis=1)[:, None, None, :]
+    flat = x[:, :, None] * y[:, None, :]
+    return np.asarray(flat[..., None] * np.repeat(z, per_site, axis=1)[:, None, None, :], x.dtype)
 
 
-def _places(lattice: Lattice, neurons: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+def _places(lattice: Lattice, neurons: NDArray[np.int64]) -> _Places:
     """Return the neurons' places along x, y and z of their lattice."""
     return np.unravel_index(neurons // lattice.per_site, lattice.shape)
 

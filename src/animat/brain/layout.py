@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Explicit", "Extent", "Lattice", "Layout", "Random", "layout_faults", "positions"]
 
-#: Side of the periodic box along x and y, or x, y and z; None: open boundaries.
-Extent = tuple[float, float] | tuple[float, float, float] | None
+#: Sides of the periodic box along x and y, or x, y and z; None: open boundaries.
+Extent = tuple[float, ...] | None
 
 
 class Lattice(msgspec.Struct, frozen=True, tag="lattice", kw_only=True):
@@ -83,10 +83,10 @@ def positions(layout: Layout, size: int) -> NDArray[np.float64]:
 
 def layout_faults(layout: Layout, size: int) -> Iterator[str]:
     """Yield what is wrong with a layout for `size` neurons."""
-    for side in layout.extent_mm or ():
-        if not (math.isfinite(side) and side > 0):
-            yield f"extent must be positive lengths, got {layout.extent_mm} mm"
-            return
+    extent = layout.extent_mm
+    if extent is not None and not (len(extent) in (2, 3) and all(math.isfinite(side) and side > 0 for side in extent)):
+        yield f"extent must be 2 or 3 positive lengths, got {extent} mm"
+        return
     match layout:
         case Lattice():
             yield from _lattice_faults(layout, size)

@@ -197,8 +197,8 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
                 yield (
                     where,
                     (
-                        f"projection {projection.name}: tau_minus is {tau:g} ms here and {taus[projection.post]:g} ms in "
-                        f"another projection onto {projection.post}; it belongs to the target neuron and must be the same"
+                        f"projection {projection.name}: tau_minus is {tau:g} ms here and {taus[projection.post]:g} ms "
+                        f"in another one; it belongs to the neurons of {projection.post} and must be the same"
                     ),
                 )
 

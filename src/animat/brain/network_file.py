@@ -2,14 +2,18 @@
 
 ```yaml
 name: two populations
-extent: [1.2 mm, 1.2 mm]            # side of the periodic sheet; without it the boundaries are open
 populations:
   E:
     model: iaf_cond_alpha
     size: 100
     params: {C_m: 250 pF, g_L: 12.5 nS, V_th: -50}          # a plain number is in the model's own unit
     initial: {V_m: {uniform: {low: -70 mV, high: -50 mV}}}
-    layout: {shape: [10, 10, 1], lower: [-0.5 mm, -0.5 mm, 0 mm], upper: [0.5 mm, 0.5 mm, 0 mm]}
+    layout:
+      lattice:
+        shape: [10, 10, 1]
+        lower: [-0.5 mm, -0.5 mm, 0 mm]
+        upper: [0.5 mm, 0.5 mm, 0 mm]
+        extent: [1.2 mm, 1.2 mm]                            # periodic; without it the boundaries are open
     drive: {rate: 800 Hz, weight: 4 nS, delay: 1.5 ms, start: 50 ms}
 projections:
   - from: E
@@ -30,7 +34,7 @@ from typing import Any
 
 import msgspec
 
-from animat.brain.network import Constant, Distribution, Network, network_faults
+from animat.brain.network import Constant, Distribution, Network, Values, network_faults
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 from animat.yaml_lines import KeyPath, Located, dump_yaml, load_yaml, parse_yaml
@@ -43,10 +47,11 @@ SUFFIXES = {"_mm": "mm", "_ms": "ms", "_hz": "Hz"}
 FIELD_UNITS = {
     "lower": "mm",
     "upper": "mm",
+    "points": "mm",
+    "w_max": "model",
     "weight": "model",
     "params": "model",
     "initial": "model",
-    "synapse_params": "model",
 }
 #: Units of NEST's models, one for each kind of quantity.
 MODEL_UNITS = ("mV", "ms", "pA", "pF", "nS", "Hz", "mm")
@@ -158,7 +163,7 @@ def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | No
     choices = typing.get_args(kind) if typing.get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
     if value is None and types.NoneType in choices:
         return None
-    tagged = {_tag(choice): choice for choice in choices if _tag(choice)}
+    tagged = {_tag(choice): choice for choice in choices if _tag(choice) and choice is not Values}
     listed = next((choice for choice in choices if typing.get_origin(choice) in (tuple, list)), None)
     if tagged and (isinstance(value, Mapping) or (isinstance(value, str) and value in tagged)):
         return _tagged(reader, tagged, value, path, unit)
@@ -167,9 +172,13 @@ def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | No
         return {name: _value(reader, item, inner, (*path, name), unit) for name, inner in value.items()}
     if Constant in choices and isinstance(value, int | float | str):
         return Constant(_number(reader, value, path, unit))
+    if Values in choices and isinstance(value, list):
+        return Values(_items(reader, tuple[float, ...], value, path, unit))
     if listed is not None and isinstance(value, list):
         return _items(reader, listed, value, path, unit)
     for choice in choices:
+        if typing.get_origin(choice) is typing.Literal and value in typing.get_args(choice):
+            return value
         if isinstance(choice, type) and issubclass(choice, msgspec.Struct) and not _tag(choice):
             return _struct(reader, choice, value, path)
         if choice is float and isinstance(value, int | float | str):
@@ -247,6 +256,11 @@ def _described(choices: tuple[Any, ...], tagged: Mapping[str, Any]) -> str:
     words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", types.NoneType: "empty"}
     found = [words[choice] for choice in choices if choice in words]
     found += [f"one of {', '.join(tagged)}"] if tagged else []
+    found += [
+        f"one of {', '.join(typing.get_args(choice))}"
+        for choice in choices
+        if typing.get_origin(choice) is typing.Literal
+    ]
     if any(typing.get_origin(choice) in (tuple, list) for choice in choices):
         found.append("a list")
     if any(typing.get_origin(choice) is dict for choice in choices):
@@ -259,6 +273,8 @@ def _plain(value: Any, unit: str | None) -> Any:
     match value:
         case Constant(number):
             return _plain(number, unit)
+        case Values(numbers):
+            return _plain(numbers, unit)
         case msgspec.Struct():
             content = {}
             for field in msgspec.structs.fields(value):

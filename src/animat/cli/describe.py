@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from animat.body.protocol import BodyInfo
-from animat.brain.expectation import network_table
 from animat.brain.network import Network
+from animat.brain.summary import describe_network
 from animat.cli.terminal import console
 from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
@@ -44,7 +44,7 @@ def describe(
             table.add_column(column)
         for column in ("neurons", "of full", "in-degree", "drive Hz"):
             table.add_column(column, justify="right")
-        for row in network_table(brain):
+        for row in describe_network(brain).populations:
             table.add_row(
                 row.name, row.model, f"{row.size:,}", f"{row.full_size:,}", f"{row.indegree:,.1f}", f"{row.drive_hz:g}"
             )

@@ -10,7 +10,8 @@ import numpy as np
 import psutil
 
 from animat.body.protocol import BodyEngine, BodyInfo
-from animat.brain.expectation import expected_memory_bytes, expected_synapses
+from animat.brain.expectation import expected_synapses
+from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.errors import AnimatError
 from animat.experiment.events import EventSpec
@@ -161,4 +162,4 @@ def _check_memory(parts: Parts) -> None:
 
 def _sizes(network: Network) -> tuple[int, float, float]:
     synapses = sum(mean for mean, _ in expected_synapses(network).values())
-    return sum(population.size for population in network.populations), synapses, expected_memory_bytes(network)
+    return network.neurons, synapses, expected_memory_bytes(network)
