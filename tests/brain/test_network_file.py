@@ -86,7 +86,7 @@ def test_a_file_says_what_it_means() -> None:
 
 
 def test_the_library_network_reads_back() -> None:
-    network = load_network({"library": "rodent-brain", "size": "0.3 mm"})
+    network = load_network({"library": "rodent-brain", "regions": ["M1"], "size": "0.3 mm"})
     assert parse_network(write_network(network)) == network
 
 
