@@ -1,4 +1,4 @@
-"""The command line: `animat run`, `attach`, `validate`, `describe`, `new`, `verify`, `export`, `bench`, `info`."""
+"""The command line: `animat run`, `attach`, `validate`, `describe`, `network`, `new`, and so on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from animat.cli import attach, bench, describe, export, info, new, run, validate, verify
+from animat.cli import attach, bench, describe, export, info, network, new, run, validate, verify
 from animat.cli.terminal import errors
 from animat.errors import AnimatError
 
@@ -16,7 +16,6 @@ app = typer.Typer(
     name="animat",
     help="A spiking brain, a body and a world in one closed loop. For example: animat run mouse-joystick",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -26,6 +25,7 @@ for command in (
     attach.attach,
     validate.validate,
     describe.describe,
+    network.network,
     new.new,
     verify.verify,
     export.export,

@@ -23,6 +23,7 @@ _ENGINES = (
     ("pyNN", "PyNN", "PyNN scripts", "pip install 'animat[pynn]'"),
     ("pynwb", "pynwb", "export to NWB", "pip install 'animat[nwb]'"),
     ("neo", "neo", "export to Neo", "pip install 'animat[neo]'"),
+    ("h5py", "h5py", "networks as SONATA", "pip install 'animat[sonata]'"),
 )
 
 

@@ -14,7 +14,7 @@ from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["library_names", "library_path", "load_network"]
+__all__ = ["library_names", "library_path", "load_network", "network_builder"]
 
 KINDS = ("bodies", "experiments", "networks")
 
@@ -87,6 +87,12 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     except AnimatError as error:
         raise error.at(path) from None
     return network
+
+
+def network_builder(name: str) -> Callable[..., object] | None:
+    """Return the function that builds a network of the library; None for one that takes no parameters."""
+    path = library_path("networks", name) / "network.py"
+    return _builder(path, path.stat().st_mtime_ns) if path.is_file() else None
 
 
 def _build(path: Path, parameters: Mapping[str, Any]) -> Network:

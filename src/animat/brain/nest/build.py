@@ -119,6 +119,7 @@ class _Builder:
         ends = projection.pre, projection.post
         pre, post = (int(nodes[end][0].global_id) for end in ends)
         rng = generator(self._seed, place)
+        values = rng.spawn(2)
         self._report(self._counted(projection))
         begin = 0
         for source, target in _gathered(
@@ -129,7 +130,7 @@ class _Builder:
             spec: dict[str, Any] = {
                 "synapse_model": self._copies.take(place, ends, kind, common, self._copies.loads(target))
             }
-            spec |= self._drawn(projection, begin, len(source), rng)
+            spec |= self._drawn(projection, begin, len(source), *values)
             self._nest.Connect(source, target, "one_to_one", spec)
             begin += len(source)
             self._synapses += len(source)
@@ -146,15 +147,25 @@ class _Builder:
             common["volume_transmitter"] = self._transmitter(projection.synapse.modulated_by, nodes)
         return common
 
-    def _drawn(self, projection: Projection, begin: int, count: int, rng: np.random.Generator) -> dict[str, Any]:
-        """Return the weights and delays that differ between synapses, from the `begin`-th on."""
+    def _drawn(
+        self,
+        projection: Projection,
+        begin: int,
+        count: int,
+        for_weights: np.random.Generator,
+        for_delays: np.random.Generator,
+    ) -> dict[str, Any]:
+        """Return the weights and delays that differ between synapses, from the `begin`-th on.
+
+        Pairs, weights and delays have streams of their own, so that they do not depend on how many are drawn at once.
+        """
         drawn = {}
         if isinstance(projection.weight, Values):
             drawn["weight"] = np.asarray(projection.weight.values[begin : begin + count], float)
         elif not isinstance(projection.weight, Constant):
-            drawn["weight"] = draw_values(projection.weight, count, rng)
+            drawn["weight"] = draw_values(projection.weight, count, for_weights)
         if not isinstance(projection.delay_ms, float | int):
-            drawn["delay"] = np.maximum(draw_delays(projection.delay_ms, count, rng), self._resolution_ms)
+            drawn["delay"] = np.maximum(draw_delays(projection.delay_ms, count, for_delays), self._resolution_ms)
         return drawn
 
     def _transmitter(self, population: str, nodes: dict[str, Any]) -> Any:

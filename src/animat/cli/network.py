@@ -1,0 +1,217 @@
+"""`animat network`: what a network holds, without building it, and its export to SONATA."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import psutil
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from animat.brain.network import Network
+from animat.brain.summary import NetworkSummary, describe_network
+from animat.cli.terminal import ProgressLine
+from animat.cli.terminal import console as terminal
+from animat.errors import AnimatError
+from animat.library import library_names, load_network, network_builder
+from animat.yaml_lines import parse_yaml
+
+__all__ = ["network"]
+
+#: Lines are wrapped for a terminal only; a pipe gets every row of a table as one line.
+console = terminal if terminal.is_terminal else Console(highlight=False, width=1000)
+
+
+def network(
+    network: Annotated[
+        str | None,
+        typer.Argument(
+            help="A shipped name, a network.yaml, a network.py or their folder; without: list what ships.",
+            autocompletion=lambda: library_names("networks"),
+        ),
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="Short for --set mode=MODE.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter of the network.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, numbers as numbers.")] = False,
+    projections: Annotated[bool, typer.Option("--projections", help="Also show every projection.")] = False,
+    sonata: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Draw the synapses and write the network as SONATA files.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of what --sonata draws.", min=0)] = 1,
+) -> None:
+    """Print what a network holds without building it: neurons, synapses, in-degrees, memory.
+
+    Example: animat network rodent-brain --set regions=[M1] --set size="0.4 mm"
+    """
+    if network is None:
+        _list_networks()
+        return
+    found = load_network({**_source(network), **_parameters(mode, settings or ())})
+    summary = describe_network(found)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
+    else:
+        _show(summary, projections)
+    if sonata is not None:
+        _write_sonata(found, sonata, seed, quiet=as_json)
+
+
+def _source(name: str) -> dict[str, str]:
+    """Return how `load_network` is told of a file, a folder or a shipped name."""
+    path = Path(name)
+    if path.is_file() or any((path / file).is_file() for file in ("network.py", "network.yaml")):
+        return {"file": name}
+    if ("/" in name or path.suffix) and name not in library_names("networks"):
+        return {"file": name}
+    return {"library": name}
+
+
+def _parameters(mode: str | None, settings: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters of the network; `network.size=1 mm`, as experiments spell it, is `size=1 mm`."""
+    found: dict[str, Any] = {} if mode is None else {"mode": mode}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        key = key.strip().removeprefix("network.")
+        if not equals or not key:
+            raise AnimatError(f'--set {setting!r} must look like size="0.4 mm"')
+        found[key] = _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    """Return what `text` means in YAML; what is no YAML is text."""
+    try:
+        return parse_yaml(text).data if text.strip() else text
+    except AnimatError:
+        return text
+
+
+def _list_networks() -> None:
+    for name in library_names("networks"):
+        build = network_builder(name)
+        said = (inspect.getdoc(build) or "").partition("\n")[0] if build else "a network.yaml, without parameters"
+        console.print(f"[bold]{escape(name)}[/]: {escape(said)}")
+        for parameter in inspect.signature(build).parameters.values() if build else ():
+            if parameter.default is parameter.empty:
+                console.print(f"  --set {parameter.name}=...", markup=False)
+            else:
+                console.print(f"  --set {parameter.name}={_as_yaml(parameter.default)}", markup=False)
+
+
+def _as_yaml(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str():
+            return f"'{value}'" if " " in value else value
+        case list() | tuple():
+            return f"[{', '.join(map(str, value))}]"
+        case None:
+            return "null"
+    return str(value)
+
+
+def _show(summary: NetworkSummary, projections: bool) -> None:
+    console.print(f"[bold]{escape(summary.name)}[/]")
+    relays = f" and {summary.relays:,} relays" if summary.relays else ""
+    synapses = _spread(summary.synapses, summary.synapses_sd)
+    console.print(f"{summary.neurons:,} neurons{relays}, {synapses} synapses expected")
+    for note in summary.notes:
+        console.print(f"- {note}", markup=False)
+    if any(summary.regions):
+        console.print("\n[bold]regions[/]", _regions(summary))
+    console.print("\n[bold]populations[/]", _populations(summary))
+    if projections:
+        console.print("\n[bold]projections[/]", _projections(summary))
+    console.print()
+    free = psutil.virtual_memory().available
+    for engine, needed in summary.memory_bytes.items():
+        fits = "" if needed <= free else "; it does not fit"
+        console.print(f"memory with {engine}: {_bytes(needed)}, of {_bytes(free)} free on this machine{fits}")
+
+
+def _regions(summary: NetworkSummary) -> Table:
+    table = _table(("region",), ("neurons", "relays", "synapses onto it", "± sd"))
+    for name, region in summary.regions.items():
+        counts = (region.neurons, region.relays, region.synapses, region.synapses_sd)
+        table.add_row(escape(name) or "none", *(f"{count:,.0f}" for count in counts))
+    totals = (summary.neurons, summary.relays, summary.synapses, summary.synapses_sd)
+    table.add_section()
+    table.add_row("all", *(f"{count:,.0f}" for count in totals))
+    return table
+
+
+def _populations(summary: NetworkSummary) -> Table:
+    regions = any(row.region for row in summary.populations)
+    names = ("region", "population", "model") if regions else ("population", "model")
+    table = _table(names, ("neurons", "of full", "in-degree", "± sd", "drive Hz"))
+    before = None
+    for row in summary.populations:
+        region = () if not regions else ("" if row.region == before else escape(row.region),)
+        before = row.region
+        table.add_row(
+            *region,
+            escape(row.name),
+            escape(row.model),
+            f"{row.size:,}",
+            f"{row.full_size:,}",
+            f"{row.indegree:,.1f}",
+            f"{row.indegree_sd:,.1f}",
+            f"{row.drive_hz:,g}" if row.drive_hz else "-",
+        )
+    return table
+
+
+def _projections(summary: NetworkSummary) -> Table:
+    table = _table(("from", "to"), ())
+    for column in ("rule", "synapse", "weight"):
+        table.add_column(column, min_width=12)
+    for column in ("delay ms", "synapses", "± sd"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in summary.projections:
+        receptor = "" if row.receptor is None else f", receptor {row.receptor}"
+        counts = (f"{row.synapses:,.0f}", f"{row.synapses_sd:,.0f}")
+        texts = (row.pre, row.post, row.rule, row.synapse + receptor, row.weight, row.delay)
+        table.add_row(*map(escape, texts), *counts)
+    return table
+
+
+def _table(texts: Iterable[str], numbers: Iterable[str]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for column in texts:
+        table.add_column(column, overflow="fold", no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _spread(mean: float, sd: float) -> str:
+    return f"{mean:,.0f} ± {sd:,.0f}" if sd else f"{mean:,.0f}"
+
+
+def _bytes(size: float) -> str:
+    return f"{size / 1e9:,.2f} GB" if size >= 1e8 else f"{size / 1e6:,.1f} MB"
+
+
+def _write_sonata(network: Network, folder: Path, seed: int, quiet: bool) -> None:
+    from animat.brain.sonata import expected_file_bytes, write_sonata
+
+    with ProgressLine() as progress:
+        progress(f"message: SONATA files in {folder}: about {_bytes(expected_file_bytes(network))}", None)
+        written = write_sonata(network, folder, seed, progress)
+    if not quiet:
+        console.print(f"written: {written}", markup=False)
