@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["write_index"]
 
 #: Edges read at a time, and ranges of edges sorted at a time.
-_READ = 1 << 22
-_SORT = 1 << 23
+_READ = 1 << 20
+_SORT = 1 << 21
 
 _Ints = NDArray[np.int64]
 
@@ -27,7 +27,8 @@ def write_index(group: h5py.Group, ids: h5py.Dataset, nodes: int, *, at_once: in
     for node, _, _ in _runs(ids):
         number += np.bincount(node, minlength=nodes)
     ends = np.cumsum(number)
-    group.create_dataset("node_id_to_ranges", data=np.stack([ends - number, ends], axis=1))
+    places = group.create_dataset("node_id_to_ranges", data=np.stack([ends - number, ends], axis=1))
+    group["node_id_to_range"] = places  # the same table under the name that bmtk looks for
     ranges = group.create_dataset("range_to_edge_id", (int(ends[-1]), 2), np.int64)
     first = 0
     while first < nodes:
