@@ -1,9 +1,14 @@
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import libsonata
 import pytest
+
+from animat.brain.network_file import parse_network
+from animat.library import load_network
 
 NETWORK = """\
 name: two populations
@@ -138,3 +143,18 @@ def test_sonata_files_are_written(file, tmp_path):
     circuit = libsonata.CircuitConfig.from_file(str(tmp_path / "out" / "circuit_config.json"))
     assert circuit.edge_population("E__I").size == 1000
     assert json.loads((tmp_path / "out" / "circuit_config.json").read_text())["animat"]["seed"] == 3
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "network.md"
+
+
+def test_the_networks_of_the_page_can_be_read():
+    blocks = re.findall(r"```yaml\n(name: .*?)```", PAGE.read_text(), re.DOTALL)
+    assert [parse_network(block).name for block in blocks] == ["two populations", "layouts", "synapses"]
+
+
+def test_the_python_network_of_the_page_builds(tmp_path):
+    (source,) = re.findall(r'```python\n(""".*?)```', PAGE.read_text(), re.DOTALL)
+    (tmp_path / "network.py").write_text(source)
+    network = load_network({"file": "network.py", "cells": 5}, tmp_path)
+    assert network.name == "ring of 5" and len(network.projections[0].rule.sources) == 5

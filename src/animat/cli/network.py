@@ -144,6 +144,8 @@ def _regions(summary: NetworkSummary) -> Table:
     for name, region in summary.regions.items():
         counts = (region.neurons, region.relays, region.synapses, region.synapses_sd)
         table.add_row(escape(name) or "none", *(f"{count:,.0f}" for count in counts))
+    if len(summary.regions) == 1:
+        return table
     totals = (summary.neurons, summary.relays, summary.synapses, summary.synapses_sd)
     table.add_section()
     table.add_row("all", *(f"{count:,.0f}" for count in totals))
