@@ -49,7 +49,7 @@ class Copies:
         self, place: int, ends: tuple[str, str], kind: SynapseType, common: Mapping[str, Any], loads: NDArray[np.int64]
     ) -> str:
         """Return the copy for the next connections of the projection at `place`, set to what they have in common."""
-        key = (kind.model, place if kind.own else (tuple(kind.params.items()), kind.modulated_by))
+        key = kind.key(place)
         name, held = self._open.get(key, ("", loads))
         if not name or (held + loads).max() > MOST_CONNECTIONS:
             self._number += 1

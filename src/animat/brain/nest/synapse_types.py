@@ -22,7 +22,14 @@ from animat.brain.network import (
     Tsodyks,
 )
 
-__all__ = ["SynapseType", "fits_compact", "synapse_types"]
+__all__ = [
+    "COPY_BYTES_PER_NEURON",
+    "MOST_COMPACT_NODES",
+    "SynapseType",
+    "fits_compact",
+    "source_bytes",
+    "synapse_types",
+]
 
 #: Nodes of one virtual process that an index of 16 bits can point to.
 MOST_COMPACT_NODES = 65_535
@@ -30,9 +37,8 @@ MOST_COMPACT_NODES = 65_535
 #: NEST has room for 511 synapse models, of which 77 are its own; the rest is left for models that are full and modules.
 MOST_COPIES = 300
 
-#: What another copy costs: a pointer for every neuron, and an entry for every neuron that sends through it.
-_COPY_BYTES_PER_NEURON = 8
-_COPY_BYTES_PER_SOURCE = 64
+#: Another copy takes a pointer for every neuron of the network.
+COPY_BYTES_PER_NEURON = 8
 
 #: NEST notes every connection's source apart.
 _SOURCE_BYTES = 8
@@ -83,6 +89,10 @@ class SynapseType(msgspec.Struct, frozen=True):
         """Memory of one connection, with the note of its source."""
         return _BYTES.get(self.model, _OTHER_BYTES) + _SOURCE_BYTES
 
+    def key(self, place: int) -> object:
+        """Return what projections have in common that share copies; `place` is the projection's in the network."""
+        return self.model, place if self.own else (tuple(self.params.items()), self.modulated_by)
+
 
 def fits_compact(network: Network, virtual_processes: int) -> bool:
     """Return whether every neuron can be pointed to with 16 bits; the spike recorder is a node of every process."""
@@ -93,7 +103,7 @@ def fits_compact(network: Network, virtual_processes: int) -> bool:
 def synapse_types(network: Network, synapses: Sequence[float], virtual_processes: int) -> tuple[SynapseType, ...]:
     """Return the type of every projection, in order; `synapses` are their expected numbers."""
     fits = fits_compact(network, virtual_processes)
-    worth = _worth_a_copy(network, synapses)
+    worth = _worth_a_copy(network, synapses, virtual_processes)
     return tuple(
         _type(projection, fits and not projection.receptor, place in worth)
         for place, projection in enumerate(network.projections)
@@ -125,13 +135,21 @@ def _stdp(stdp: Stdp) -> dict[str, float]:
     return {"lambda": stdp.learning_rate, "alpha": stdp.alpha, "tau_plus": stdp.tau_plus_ms}
 
 
-def _worth_a_copy(network: Network, synapses: Sequence[float]) -> set[int]:
+def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes: int) -> set[int]:
     """Return the places of projections that need less memory when their weight belongs to a copy of their own."""
     sizes = {population.name: population.size for population in network.populations}
     saved = np.zeros(len(network.projections))
     for place, projection in enumerate(network.projections):
         if isinstance(projection.weight, Constant) and isinstance(projection.synapse, Static):
-            cost = _COPY_BYTES_PER_NEURON * sum(sizes.values()) + _COPY_BYTES_PER_SOURCE * sizes[projection.pre]
+            copies = COPY_BYTES_PER_NEURON * sum(sizes.values())
+            cost = copies + source_bytes(sizes[projection.pre], synapses[place], virtual_processes)
             saved[place] = 8 * synapses[place] - cost
     largest = np.argsort(-saved, kind="stable")[:MOST_COPIES]
     return {int(place) for place in largest if saved[place] > 0}
+
+
+def source_bytes(sources: int, synapses: float, virtual_processes: int) -> float:
+    """Return what NEST's tables take for neurons that send so many synapses through one model."""
+    sending = min(float(sources), synapses)
+    reached = min(float(virtual_processes) * sending, synapses)
+    return 120 * sending + 60 * reached
