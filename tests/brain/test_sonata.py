@@ -166,6 +166,7 @@ def test_types_hold_models_parameters_and_drive(written):
     first = dict(zip(header, rows[0], strict=True))
     assert first["model_template"] == "nest:iaf_cond_alpha" and first["model_type"] == "point_neuron"
     assert (first["drive_rate_hz"], first["drive_neurons"], first["region"]) == ("800.0", "0:100", "M1")
+    assert first["extent_mm"] == "1.2x1.2"
     assert '"deep nucleus/1"' in (folder / "node_types.csv").read_text()
     assert json.loads((folder / "point_neurons" / "I.json").read_text()) == {"tau_minus": 30.0}
     assert json.loads((folder / "point_neurons" / "deep_nucleus_1.json").read_text()) == {"tau_syn": [2.0, 5.0]}

@@ -176,7 +176,7 @@ def _populations(summary: NetworkSummary) -> Table:
 def _projections(summary: NetworkSummary) -> Table:
     table = _table(("from", "to"), ())
     for column in ("rule", "synapse", "weight"):
-        table.add_column(column, min_width=12)
+        table.add_column(column, min_width=8)
     for column in ("delay ms", "synapses", "± sd"):
         table.add_column(column, justify="right", no_wrap=True)
     for row in summary.projections:
@@ -195,7 +195,7 @@ def _table(texts: Iterable[str], numbers: Iterable[str]) -> Table:
         padding=(0, 1, 0, 0),
     )
     for column in texts:
-        table.add_column(column, overflow="fold", no_wrap=True)
+        table.add_column(column, overflow="fold", min_width=8)
     for column in numbers:
         table.add_column(column, justify="right", no_wrap=True)
     return table

@@ -77,10 +77,16 @@ def _write_node_types(network: Network, names: Mapping[str, str], folder: Path) 
                 "dynamics_params": f"{name}.json",
                 "region": population.region,
                 "full_size": population.full_size or population.size,
+                "extent_mm": _extent(population),
                 **_drive_columns(population),
             }
         )
     _write_table(folder / "node_types.csv", rows)
+
+
+def _extent(population: Population) -> str | None:
+    sides = population.layout.extent_mm if population.layout is not None else None
+    return None if sides is None else "x".join(f"{side:g}" for side in sides)
 
 
 def _drive_columns(population: Population) -> dict[str, Any]:
@@ -162,7 +168,7 @@ def _left_out(network: Network) -> Iterable[str]:
     if any(population.drive for population in network.populations):
         yield "background drive: an independent Poisson train into every neuron (columns drive_* of node_types.csv)"
     if any(population.layout and population.layout.extent_mm for population in network.populations):
-        yield "periodic boundaries: distances between positions are the shorter way around; synapses are drawn already"
+        yield "periodic boundaries (extent_mm in node_types.csv): distances go the shorter way around the target's box"
     if network.modules:
         yield f"extension modules of the engine: {', '.join(network.modules)}"
     if any(isinstance(p.synapse, Stdp) and p.synapse.update == "power_law" for p in network.projections):
