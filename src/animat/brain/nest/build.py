@@ -122,16 +122,12 @@ class _Builder:
         values = rng.spawn(2)
         self._report(self._counted(projection))
         begin = 0
-        for source, target in _gathered(
-            draw_pairs(projection, self._known[projection.pre], self._known[projection.post], rng)
-        ):
-            source += pre
-            target += post
-            spec: dict[str, Any] = {
-                "synapse_model": self._copies.take(place, ends, kind, common, self._copies.loads(target))
-            }
-            spec |= self._drawn(projection, begin, len(source), *values)
-            self._nest.Connect(source, target, "one_to_one", spec)
+        drawn = draw_pairs(projection, self._known[projection.pre], self._known[projection.post], rng)
+        for source, target in _gathered(drawn):
+            targets = target + post
+            model = self._copies.take(place, ends, kind, common, self._copies.loads(targets))
+            spec = {"synapse_model": model, **self._drawn(projection, begin, len(source), rng)}
+            self._nest.Connect(source + pre, targets, "one_to_one", spec)
             begin += len(source)
             self._synapses += len(source)
             self._report(self._counted(projection))
@@ -219,4 +215,6 @@ def _gathered(pairs: Iterable[_Pairs]) -> Iterator[_Pairs]:
 
 
 def _joined(blocks: list[_Pairs]) -> _Pairs:
+    if len(blocks) == 1:
+        return blocks[0]
     return np.concatenate([source for source, _ in blocks]), np.concatenate([target for _, target in blocks])
