@@ -119,14 +119,14 @@ class _Builder:
         ends = projection.pre, projection.post
         pre, post = (int(nodes[end][0].global_id) for end in ends)
         rng = generator(self._seed, place)
-        values = rng.spawn(2)
+        for_values = rng.spawn(2)
         self._report(self._counted(projection))
         begin = 0
         drawn = draw_pairs(projection, self._known[projection.pre], self._known[projection.post], rng)
         for source, target in _gathered(drawn):
             targets = target + post
             model = self._copies.take(place, ends, kind, common, self._copies.loads(targets))
-            spec = {"synapse_model": model, **self._drawn(projection, begin, len(source), rng)}
+            spec = {"synapse_model": model, **self._drawn(projection, begin, len(source), *for_values)}
             self._nest.Connect(source + pre, targets, "one_to_one", spec)
             begin += len(source)
             self._synapses += len(source)
