@@ -103,6 +103,7 @@ def build(
     thalamic_inhibition: bool | None = None,
     golgi_to_granule_p: float = 1.0,
     granule_to_golgi_p: float = 1.0,
+    undriven: Sequence[str] = (),
 ) -> Network:
     """Return the network of some regions, for a square patch of cortex of side `size`.
 
@@ -134,6 +135,8 @@ def build(
     golgi_to_granule_p, granule_to_golgi_p
         Probability of a synapse between cerebellar Golgi and granule cells within reach; documented are 0.025 and
         0.05, built was 1.
+    undriven
+        Populations whose background drive is left out.
 
     Raises
     ------
@@ -170,11 +173,15 @@ def build(
         )
     if not published:
         projections += (*_between(patch, sheets + nuclei), *_relayed(inputs))
+    populations = tuple(_undriven(sheets + nuclei, undriven))
     return Network(
         name=f"rodent-brain {'all' if len(names) == len(REGIONS) else '+'.join(names)} {mode} {patch.side:g} mm",
-        populations=sheets + nuclei,
+        populations=populations,
         projections=projections,
-        notes=tuple(_notes(names, patch, mode, duplicate_basal_ganglia, sheets + nuclei)),
+        notes=(
+            *_notes(names, patch, mode, duplicate_basal_ganglia, populations),
+            *(f"Changed: {name} has no background drive." for name in _listed(undriven)),
+        ),
     )
 
 
@@ -188,6 +195,21 @@ def _regions(regions: Sequence[str] | str) -> list[str]:
         if name not in REGIONS:
             raise unknown_name("region", name, REGIONS)
     return [name for name in REGIONS if name in names]
+
+
+def _listed(names: Sequence[str] | str) -> list[str]:
+    return [names] if isinstance(names, str) else list(map(str, names))
+
+
+def _undriven(populations: Sequence[Population], names: Sequence[str] | str) -> Iterator[Population]:
+    """Yield the populations, those called `names` without their drive."""
+    wanted = _listed(names)
+    driven = [population.name for population in populations if population.drive is not None]
+    for name in wanted:
+        if name not in driven:
+            raise unknown_name("driven population", str(name), driven)
+    for population in populations:
+        yield msgspec.structs.replace(population, drive=None) if population.name in wanted else population
 
 
 def _side(size: str) -> float:
