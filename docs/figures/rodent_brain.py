@@ -16,12 +16,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from animat.bench.rates import Rates, Reference, measure_rates, read_references
+from animat.bench.rates import Rates, Reference, measure_rates, references
 from animat.brain.draw import draw_pairs, generator
 from animat.brain.network import Network, Population, positions
 from animat.brain.protocol import SHARD_DTYPE
 from animat.brain.summary import describe_network
-from animat.library import library_path, load_network
+from animat.library import load_network
 
 DOCS = Path(__file__).parents[1]
 PAGE = DOCS / "rodent-brain.md"
@@ -172,14 +172,14 @@ def draw_raster(network: Network, spikes: Path, rates: Rates) -> None:
     save(figure, "raster")
 
 
-def draw_rates(rates: Rates, references: dict[str, Reference]) -> None:
-    rows = [row for row in rates.rows if row.population in references or not row.population.endswith(RELAYS)]
+def draw_rates(rates: Rates, held_against: dict[str, Reference]) -> None:
+    rows = [row for row in rates.rows if not row.population.endswith(RELAYS)]
     figure, axis = plt.subplots(figsize=(13, 4.5), layout="constrained")
     place = np.arange(len(rows))
     axis.bar(place, [max(row.rate_hz, 0.012) for row in rows], bottom=0, color=[COLOURS[row.region] for row in rows])
     for at, row in enumerate(rows):
-        if row.population in references:
-            found = references[row.population]
+        if row.population in held_against:
+            found = held_against[row.population]
             axis.vlines(at, max(found.low_hz, 0.012), found.high_hz, color="black", lw=2)
         if not row.rate_hz:
             axis.text(at, 0.014, "silent", rotation=90, ha="center", va="bottom", fontsize=6)
@@ -192,10 +192,10 @@ def draw_rates(rates: Rates, references: dict[str, Reference]) -> None:
 RELAYS = ("CSN", "PTN", "CMPf", "GPi_fake")
 
 
-def rates_table(rates: Rates, references: dict[str, Reference]) -> str:
+def rates_table(rates: Rates, held_against: dict[str, Reference]) -> str:
     lines = ["| population | neurons | rate Hz | reference Hz |", "| --- | --- | --- | --- |"]
     for row in rates.rows:
-        found = references.get(row.population)
+        found = held_against.get(row.population)
         text = (
             ""
             if found is None
@@ -236,16 +236,16 @@ def fill(name: str, text: str) -> None:
 
 
 def run_clean() -> None:
-    references = read_references(library_path("networks", "rodent-brain") / "rates.csv", mode="clean")
+    held_against = references("rodent-brain", {})
     network = brain(size=PATCH)
     with tempfile.TemporaryDirectory() as place:
         spikes = Path(place) / "spikes.shard"
         rates = measure_rates(
-            network, quiet, until_ms=1500, after_ms=500, threads=2, references=references, spikes=spikes
+            network, quiet, until_ms=1500, after_ms=500, threads=2, held_against=held_against, spikes=spikes
         )
         draw_raster(network, spikes, rates)
-    draw_rates(rates, references)
-    fill("clean-rates", rates_table(rates, references))
+    draw_rates(rates, held_against)
+    fill("clean-rates", rates_table(rates, held_against))
     fill("clean-silent", silent_table(rates))
     fill(
         "clean-cost",
@@ -257,17 +257,21 @@ def run_clean() -> None:
 
 
 def run_published() -> None:
-    table = library_path("networks", "rodent-brain") / "rates.csv"
     lines = ["| population | rate Hz | reference Hz |", "| --- | --- | --- |"]
     for spec in (
         {"regions": ["BG"]},
         {"regions": ["BG"], "undriven": ["BG_CMPf"]},
         {"regions": ["TH_M1", "TH_S1"]},
     ):
-        references = read_references(table, mode="as-published", undriven=" ".join(spec.get("undriven", [])))
+        held_against = references("rodent-brain", {"mode": "as-published", **spec})
         after = 100 if "TH_M1" in spec["regions"] else 0
         rates = measure_rates(
-            brain(mode="as-published", **spec), quiet, until_ms=1000, after_ms=after, threads=2, references=references
+            brain(mode="as-published", **spec),
+            quiet,
+            until_ms=1000,
+            after_ms=after,
+            threads=2,
+            held_against=held_against,
         )
         more = " without CMPf" if "undriven" in spec else ""
         for row in rates.rows:

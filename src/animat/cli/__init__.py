@@ -29,10 +29,10 @@ for command in (
     new.new,
     verify.verify,
     export.export,
-    bench.bench,
     info.info,
 ):
     app.command()(command)
+app.add_typer(bench.app, name="bench")
 
 
 def main() -> None:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 
 from animat.bench.exchange import measure
+from animat.bench.rates import Rates, measure_rates, references
+from animat.cli.network import network_parameters, network_source
 from animat.cli.terminal import ProgressLine, console
+from animat.library import library_names, load_network
+from animat.units import quantity
 
-__all__ = ["bench"]
+__all__ = ["app"]
+
+app = typer.Typer(help="Measure. For example: animat bench exchange", no_args_is_help=True)
+
+_Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter of the network.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-class _Benchmark(StrEnum):
-    EXCHANGE = "exchange"
-
-
-def bench(
-    name: Annotated[_Benchmark, typer.Argument(help="What to measure.")],
+@app.command()
+def exchange(
     steps: Annotated[int, typer.Option(help="Exchange steps of 20 ms.")] = 500,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: _Json = False,
 ) -> None:
     """Measure what one exchange costs beyond the longer of brain kernel and body.
 
@@ -45,3 +52,65 @@ def bench(
     for part, value in found["split_ms"].items():
         table.add_row(part, f"{value:.3f}")
     console.print(table)
+
+
+@app.command()
+def rates(
+    network: Annotated[
+        str, typer.Argument(help="A shipped name or a file.", autocompletion=lambda: library_names("networks"))
+    ],
+    mode: Annotated[str | None, typer.Option(help="Short for --set mode=MODE.")] = None,
+    settings: _Settings = None,
+    duration: Annotated[str, typer.Option(help="How long it runs.")] = "1 s",
+    after: Annotated[str, typer.Option(help="When counting begins.")] = "0 ms",
+    seed: Annotated[int, typer.Option(help="Seed of wiring, start values and drive.", min=0)] = 1,
+    threads: Annotated[int, typer.Option(help="Cores that NEST uses.", min=1)] = 2,
+    as_json: _Json = False,
+) -> None:
+    """Let a network run alone and print how fast its populations fire, beside references, and why some are silent.
+
+    Example: animat bench rates rodent-brain --mode as-published --set regions=BG
+    """
+    parameters = network_parameters(mode, settings or ())
+    source = network_source(network)
+    with ProgressLine() as progress:
+        found = measure_rates(
+            load_network({**source, **parameters}),
+            progress,
+            until_ms=quantity(duration, "ms"),
+            after_ms=quantity(after, "ms"),
+            seed=seed,
+            threads=threads,
+            held_against=references(network, parameters) if "library" in source else {},
+        )
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        _show_rates(found)
+
+
+def _show_rates(found: Rates) -> None:
+    console.print(f"[bold]{found.network}[/], seed {found.seed}, {found.after_ms:g} to {found.until_ms:g} ms")
+    console.print(
+        f"{found.synapses:,} connections built in {found.build_s:.1f} s, {found.until_ms / 1000:g} s simulated in "
+        f"{found.kernel_s:.1f} s, {found.memory_mb:,.0f} MB at most\n"
+    )
+    table = Table()
+    for column in ("region", "population"):
+        table.add_column(column, no_wrap=True)
+    for column in ("neurons", "rate Hz", "reference Hz"):
+        table.add_column(column, justify="right", no_wrap=True)
+    region = ""
+    for row in found.rows:
+        known = row.reference
+        reference = "" if known is None else f"{known.low_hz:g}"
+        if known is not None and known.high_hz != known.low_hz:
+            reference += f" to {known.high_hz:g}"
+        first, region = "" if row.region == region else row.region, row.region
+        table.add_row(first, row.population, f"{row.size:,}", f"{row.rate_hz:.2f}", reference)
+    console.print(table)
+    for row in found.rows:
+        if row.silent:
+            console.print(f"silent: {row.population}: {row.silent}")
+    for text in dict.fromkeys(row.reference.source for row in found.rows if row.reference is not None):
+        console.print(f"reference: {text}")

@@ -23,7 +23,7 @@ from animat.errors import AnimatError
 from animat.library import library_names, load_network, network_builder
 from animat.yaml_lines import parse_yaml
 
-__all__ = ["network"]
+__all__ = ["network", "network_parameters", "network_source"]
 
 #: Lines are wrapped for a terminal only; a pipe gets every row of a table as one line.
 console = terminal if terminal.is_terminal else Console(highlight=False, width=1000)
@@ -55,7 +55,7 @@ def network(
     if network is None:
         _list_networks()
         return
-    found = load_network({**_source(network), **_parameters(mode, settings or ())})
+    found = load_network({**network_source(network), **network_parameters(mode, settings or ())})
     summary = describe_network(found)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -65,7 +65,7 @@ def network(
         _write_sonata(found, sonata, seed, quiet=as_json)
 
 
-def _source(name: str) -> dict[str, str]:
+def network_source(name: str) -> dict[str, str]:
     """Return how `load_network` is told of a file, a folder or a shipped name."""
     path = Path(name)
     if path.is_file() or any((path / file).is_file() for file in ("network.py", "network.yaml")):
@@ -75,7 +75,7 @@ def _source(name: str) -> dict[str, str]:
     return {"library": name}
 
 
-def _parameters(mode: str | None, settings: Sequence[str]) -> dict[str, Any]:
+def network_parameters(mode: str | None, settings: Sequence[str]) -> dict[str, Any]:
     """Return the parameters of the network; `network.size=1 mm`, as experiments spell it, is `size=1 mm`."""
     found: dict[str, Any] = {} if mode is None else {"mode": mode}
     for setting in settings:

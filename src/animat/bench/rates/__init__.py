@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from animat.brain.network import Network
 from animat.brain.protocol import BrainSettings, Progress
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError
+from animat.library import library_path, network_builder
 
-__all__ = ["RateRow", "Rates", "Reference", "measure_rates", "read_references"]
+__all__ = ["RateRow", "Rates", "Reference", "measure_rates", "references"]
 
 #: Simulated in one go, in ticks of 1 ns.
 _STEP = 20_000_000
@@ -63,7 +66,7 @@ def measure_rates(
     seed: int = 1,
     threads: int = 1,
     virtual_processes: int | None = None,
-    references: dict[str, Reference] | None = None,
+    held_against: Mapping[str, Reference] | None = None,
     spikes: Path | None = None,
 ) -> Rates:
     """Build a network with NEST in a process of its own, let it run without a body, and count.
@@ -86,7 +89,7 @@ def measure_rates(
             record=("*",) if spikes else (),
             shard=str(spikes) if spikes else None,
         )
-        info = link.load(network, settings, progress)
+        info = link.load(network, settings, lambda what, done: progress(f"building: {what}", done))
         for step in range(steps):
             progress("running the network", step / steps)
             reply = link.advance([], (step + 1) * _STEP)
@@ -102,7 +105,7 @@ def measure_rates(
         seed=seed,
         after_ms=first * _STEP / 1e6,
         until_ms=steps * _STEP / 1e6,
-        rows=_rows(network, rates, references or {}),
+        rows=_rows(network, rates, held_against or {}),
         build_s=info.build_s,
         kernel_s=kernel_s,
         memory_mb=memory_mb,
@@ -110,7 +113,7 @@ def measure_rates(
     )
 
 
-def _rows(network: Network, rates: dict[str, float], references: dict[str, Reference]) -> list[RateRow]:
+def _rows(network: Network, rates: dict[str, float], held_against: Mapping[str, Reference]) -> list[RateRow]:
     inputs = mean_input(network, rates)
     return [
         RateRow(
@@ -118,22 +121,33 @@ def _rows(network: Network, rates: dict[str, float], references: dict[str, Refer
             region=one.region,
             size=one.size,
             rate_hz=rates[one.name],
-            reference=references.get(one.name),
+            reference=held_against.get(one.name),
             silent="" if rates[one.name] else why_silent(network, one.name, rates, inputs[one.name]),
         )
         for one in network.populations
     ]
 
 
-def read_references(path: Path, **conditions: str) -> dict[str, Reference]:
-    """Read a table of references (population, low_hz, high_hz, source, and columns of conditions).
+def references(name: str, parameters: Mapping[str, Any]) -> dict[str, Reference]:
+    """Return what the populations of a shipped network are held against, when built with these parameters.
 
-    Only the rows whose columns equal all `conditions` count, such as ``mode="clean"``.
+    A network's folder may hold `rates.csv`: population, low_hz, high_hz, source, and columns named like parameters of
+    `build`; a row counts where they all agree (lists as words with blanks between).
     """
+    path = library_path("networks", name) / "rates.csv"
+    build = network_builder(name)
+    if not path.is_file() or build is None:
+        return {}
+    defaults = {key: parameter.default for key, parameter in inspect.signature(build).parameters.items()}
+    given = {key: _words(value) for key, value in {**defaults, **parameters}.items()}
     with path.open(newline="", encoding="utf-8") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        rows: list[dict[str, str]] = list(csv.DictReader(file))
     return {
         row["population"]: Reference(low_hz=float(row["low_hz"]), high_hz=float(row["high_hz"]), source=row["source"])
         for row in rows
-        if all(row[name] == value for name, value in conditions.items())
+        if all(given[column] == text for column, text in row.items() if column in given)
     }
+
+
+def _words(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
