@@ -18,7 +18,7 @@ from animat.units import quantity
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Measure. For example: animat bench exchange", no_args_is_help=True)
+app = typer.Typer(help="Measure.\n\nExample: animat bench exchange", no_args_is_help=True)
 
 _Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a parameter of the network.")
