@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -113,3 +118,40 @@ def test_plasticity_and_drive_can_be_set() -> None:
 def test_wrong_parameters_are_explained(parameters: dict[str, object], words: str) -> None:
     with pytest.raises(AnimatError, match=words):
         network(**parameters)
+
+
+RUNS = Path(__file__).with_name("balanced_network_runs.py")
+
+
+def runs(kind: str, scale: float, fraction: float, ms: int, seeds: range) -> list[dict[str, float]]:
+    command = [sys.executable, str(RUNS), kind, *map(str, (scale, fraction, ms, *seeds))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def check_equal(scale: float, fraction: float, ms: int, seeds: int, seen: dict[str, float]) -> None:
+    """Means over seeds agree within 4 standard errors, which are less than `seen`, the relative difference noticed."""
+    described = runs("described", scale, fraction, ms, range(1, seeds + 1))
+    published = runs("published", scale, fraction, ms, range(101, seeds + 101))
+    expected = round(11_250 * scale) * (round(11_250 * fraction) + 2)  # one more from the drive, one to a recorder
+    assert {run["synapses"] for run in described + published} == {expected}
+    for name, difference in seen.items():
+        ours, theirs = ([run[name] for run in found] for found in (described, published))
+        error = math.sqrt((np.var(ours, ddof=1) + np.var(theirs, ddof=1)) / seeds)
+        assert abs(np.mean(ours) - np.mean(theirs)) <= 4 * error, (name, ours, theirs)
+        assert 4 * error <= difference * np.mean(theirs), (name, ours, theirs)
+
+
+def test_rates_and_weights_equal_those_of_the_benchmark() -> None:
+    """On a sparse network: a difference of 25 % in rates, 0.1 % in weights or 25 % in their sd would be seen."""
+    seen = {"rate_E": 0.25, "rate_I": 0.25, "weight_mean": 0.001, "weight_sd": 0.25}
+    check_equal(scale=0.5, fraction=0.02, ms=260, seeds=6, seen=seen)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_rates_and_weights_equal_those_of_the_benchmark_at_scale_one() -> None:
+    """The whole network at scale 1: 126 million synapses, 7 GB, minutes a run."""
+    seen = {"rate_E": 0.6, "rate_I": 0.6, "weight_mean": 0.01, "weight_sd": 0.6}
+    check_equal(scale=1, fraction=1, ms=260, seeds=3, seen=seen)
