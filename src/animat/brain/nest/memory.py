@@ -12,14 +12,16 @@ import msgspec
 
 from animat.brain.expectation import expected_projection
 from animat.brain.nest.synapse_types import COPY_BYTES_PER_NEURON, SynapseType, source_bytes, synapse_types
-from animat.brain.network import Delay, LogNormal, Network, Normal, Population, Uniform
+from animat.brain.network import Constant, Delay, LogNormal, Network, Normal, Population, Uniform
 
 __all__ = ["expected_memory_bytes"]
 
-#: Python with NEST, numpy and animat; another virtual process; drawing and handing over a million synapses.
+#: Python with NEST, numpy and animat; another virtual process; drawing and handing over a million synapses, and
+#: their weights or delays where they differ.
 _BASE_BYTES = 77e6
 _PROCESS_BYTES = 1.1e6
 _CHUNK_BYTES = 30e6
+_DRAWN_BYTES = 16e6
 
 #: Half a block of 1024 connections lies empty in every synapse model and virtual process.
 _EMPTY_CONNECTIONS = 512
@@ -62,13 +64,24 @@ def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float
     synapses = [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
     types = synapse_types(network, synapses, virtual_processes)
     steps = _delay_steps(network)
-    total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + (_CHUNK_BYTES if network.projections else 0.0)
+    total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + _chunk_bytes(network)
     for population in network.populations:
         neuron = _neuron(population)
         total += population.size * (neuron.bytes + 8 * steps * neuron.buffers + _RECORDED_BYTES)
         total += _DRIVE_BYTES * population.drive.count(population.size) if population.drive else 0.0
     total += sum(kind.bytes * count for kind, count in zip(types, synapses, strict=True))
     return total + _model_bytes(network, types, synapses, virtual_processes)
+
+
+def _chunk_bytes(network: Network) -> float:
+    """Return what is on its way to NEST at most."""
+    drawn = sum(
+        (
+            any(not isinstance(projection.weight, Constant) for projection in network.projections),
+            any(not isinstance(projection.delay_ms, float | int) for projection in network.projections),
+        )
+    )
+    return (_CHUNK_BYTES if network.projections else 0.0) + _DRAWN_BYTES * drawn
 
 
 def _neuron(population: Population) -> _Neuron:
