@@ -16,12 +16,14 @@ from animat.brain.network import Constant, Delay, LogNormal, Network, Normal, Po
 
 __all__ = ["expected_memory_bytes"]
 
-#: Python with NEST, numpy and animat; another virtual process; drawing and handing over a million synapses, and
-#: their weights or delays where they differ.
-_BASE_BYTES = 77e6
+#: Python with NEST, numpy and animat; another virtual process.
+_BASE_BYTES = 80e6
 _PROCESS_BYTES = 1.1e6
-_CHUNK_BYTES = 30e6
-_DRAWN_BYTES = 16e6
+
+#: A synapse while it is drawn and handed over, some at a time; its weight, and its delay, if they are drawn.
+_HANDED_OVER = 1e6
+_PAIR_BYTES = 30
+_DRAWN_BYTES = 16
 
 #: Half a block of 1024 connections lies empty in every synapse model and virtual process.
 _EMPTY_CONNECTIONS = 512
@@ -64,7 +66,7 @@ def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float
     synapses = [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
     types = synapse_types(network, synapses, virtual_processes)
     steps = _delay_steps(network)
-    total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + _chunk_bytes(network)
+    total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + _chunk_bytes(network, synapses)
     for population in network.populations:
         neuron = _neuron(population)
         total += population.size * (neuron.bytes + 8 * steps * neuron.buffers + _RECORDED_BYTES)
@@ -73,15 +75,13 @@ def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float
     return total + _model_bytes(network, types, synapses, virtual_processes)
 
 
-def _chunk_bytes(network: Network) -> float:
+def _chunk_bytes(network: Network, synapses: Sequence[float]) -> float:
     """Return what is on its way to NEST at most."""
-    drawn = sum(
-        (
-            any(not isinstance(projection.weight, Constant) for projection in network.projections),
-            any(not isinstance(projection.delay_ms, float | int) for projection in network.projections),
-        )
-    )
-    return (_CHUNK_BYTES if network.projections else 0.0) + _DRAWN_BYTES * drawn
+    largest = 0.0
+    for projection, count in zip(network.projections, synapses, strict=True):
+        drawn = (not isinstance(projection.weight, Constant)) + (not isinstance(projection.delay_ms, float | int))
+        largest = max(largest, min(count, _HANDED_OVER) * (_PAIR_BYTES + _DRAWN_BYTES * drawn))
+    return largest
 
 
 def _neuron(population: Population) -> _Neuron:
