@@ -54,6 +54,40 @@ def test_the_husky_follows_red_from_one_screen_to_the_other(tmp_path):
     assert at_end[0] > 1.5 and at_end[1] < -0.2
 
 
+def test_the_balanced_network_fires_alike_with_and_without_readout(tmp_path):
+    """Reading changes no spike, and the robot stands still."""
+    small = ["network.scale=0.1", "network.indegree_fraction=0.02", "duration=100 ms"]
+    runs = {}
+    for readout in ("one", "none"):
+        experiment = read_experiment("balanced-network", [*small, f"readout={readout}"])
+        runner = execute(experiment, tmp_path / readout, report=False)
+        assert runner.state is State.COMPLETED, runner.error
+        runs[readout] = animat.open_run(tmp_path / readout)
+    assert runs["one"].spike_hash == runs["none"].spike_hash
+    assert runs["one"].spikes_of("I")[1].size > 0
+    _, voltage = runs["one"].signal("all_neurons_spike_monitor.cell.voltage")
+    indices, _ = runs["one"].spikes_of("E")
+    assert (voltage[-1] > 0) == (1 in indices)
+    assert "all_neurons_spike_monitor.cell.voltage" not in runs["none"].columns()
+    _, place = runs["one"].signal("position/base_link")
+    assert np.abs(place - place[0]).max() < 1e-3
+
+
+def test_all_regions_of_the_rodent_brain_move_the_forelimb(tmp_path):
+    """On the smallest patch, for some steps: every region fires, and the muscles follow the read-out."""
+    experiment = read_experiment("mouse-rodent-brain", ["network.size=0.1 mm", "duration=200 ms"])
+    runner = execute(experiment, tmp_path / "run", report=False)
+    assert runner.state is State.COMPLETED, runner.error
+    run = animat.open_run(tmp_path / "run")
+    rates = run.rates()
+    for region in ("M1", "S1", "TH_M1", "TH_S1", "CB_M1", "CB_S1", "BG"):
+        assert any(rate > 0 for name, rate in rates.items() if name.startswith(region)), region
+    _, voltage = run.signal("cortex_to_forelimb.cells.voltage")
+    _, activation = run.signal("activation/Humerus3")
+    np.testing.assert_allclose(activation[1:6], 0.2)
+    np.testing.assert_allclose(activation[6:], np.clip(0.5 * voltage[5:-1], 0.01, 1))
+
+
 def test_a_built_patch_has_the_synapses_that_the_kernels_say():
     """Every projection of an M1 patch lies within 4 standard deviations (P < 0.015 for 226 projections together)."""
     from animat.brain.nest.engine import NestEngine
