@@ -122,6 +122,7 @@ def _sections(run: Run, data: dict[str, Any]) -> list[str]:
     found = []
     if data["bodies"]:
         found.append(template("body.html"))
+    found += [_network(brain) for brain in run.manifest.get("brains", {}).values() if brain.get("network")]
     if data["comparison"]:
         label, text = (html.escape(data["comparison"][part]) for part in ("label", "text"))
         heading = label[:1].upper() + label[1:]
@@ -156,6 +157,14 @@ def _sections(run: Run, data: dict[str, Any]) -> list[str]:
         table = _tree(run.manifest)
         found.append(f"<h2>What was run</h2><div class='card'>{table}</div>")
     return found
+
+
+def _network(brain: dict[str, Any]) -> str:
+    """Return what network ran, and what should be known of it."""
+    counts = " and ".join(f"{int(brain[what]):,} {what}" for what in ("neurons", "synapses") if brain.get(what))
+    notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in brain.get("notes") or ())
+    more = f"<details class='note'><summary>What to know of this network</summary><ul>{notes}</ul></details>"
+    return f"<h2>{html.escape(str(brain['network']))}</h2><p class='note'>{counts}</p>{more if notes else ''}"
 
 
 def _profile(run: Run) -> str:

@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from animat.body.protocol import BodyEngine, BodyInfo
-from animat.brain.protocol import BrainInfo
+from animat.brain.network import Network
+from animat.brain.protocol import BrainInfo, BrainScript
 from animat.experiment.parts import Parts, input_hash
 from animat.experiment.read import Experiment
 
@@ -50,6 +51,7 @@ def manifest(
         "inputs_sha256": inputs,
         "brains": {
             name: {
+                **_described(parts.brains[name]),
                 "engine": info.engine,
                 "version": info.version,
                 "neurons": info.neurons,
@@ -82,6 +84,11 @@ def manifest(
         },
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _described(brain: Network | BrainScript) -> dict[str, Any]:
+    """Return what a network says of itself: its name, which states mode and size, and its notes."""
+    return {"network": brain.name, "notes": list(brain.notes)} if isinstance(brain, Network) else {"script": brain.path}
 
 
 def summary(runner: Runner) -> dict[str, Any]:
