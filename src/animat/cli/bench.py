@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.table import Table
 
+from animat.bench.build import WAYS, BuildComparison, measure_build
 from animat.bench.exchange import measure
 from animat.bench.rates import Rates, measure_rates, references
 from animat.cli.network import network_parameters, network_source
@@ -114,3 +116,62 @@ def _show_rates(found: Rates) -> None:
             console.print(f"silent: {row.population}: {row.silent}")
     for text in dict.fromkeys(row.reference.source for row in found.rows if row.reference is not None):
         console.print(f"reference: {text}")
+
+
+@app.command()
+def build(
+    network: Annotated[
+        str, typer.Argument(help="A shipped name or a file.", autocompletion=lambda: library_names("networks"))
+    ] = "rodent-brain",
+    mode: Annotated[str | None, typer.Option(help="Short for --set mode=MODE.")] = None,
+    settings: _Settings = None,
+    rounds: Annotated[int, typer.Option(help="How often each builds it, in turns.", min=1)] = 1,
+    threads: Annotated[int, typer.Option(help="Cores that NEST uses.", min=1)] = 2,
+    figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw it (.png, .svg, .pdf).")] = None,
+    as_json: _Json = False,
+) -> None:
+    """Build a network with animat and with plain PyNEST calls, and compare time and memory.
+
+    Without a network: all regions of the rodent brain, a patch of 0.3 mm (29 million synapses, 7 GB).
+
+    Example: animat bench build rodent-brain --set regions=M1 --set size="0.5 mm"
+    """
+    parameters = network_parameters(mode, settings or ())
+    if network == "rodent-brain":
+        parameters = {"size": "0.3 mm", **parameters}
+    described = load_network({**network_source(network), **parameters})
+    with ProgressLine() as progress:
+        found = measure_build(described, progress, rounds=rounds, threads=threads)
+    if figure is not None:
+        from animat.bench.build.figure import write_figure
+
+        write_figure(found, figure)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+    else:
+        _show_build(found)
+
+
+def _show_build(found: BuildComparison) -> None:
+    console.print(f"[bold]{found.network}[/], {found.threads} threads, each build in a process of its own")
+    console.print(
+        f"expected: {found.neurons:,} neurons, {found.synapses:,.0f} synapses (sd {found.synapses_sd:,.0f}); "
+        "both with drive and a recorder of all spikes\n"
+    )
+    table = Table()
+    table.add_column("median" if len(found.runs) > len(WAYS) else "")
+    for column in (*WAYS, "pynest / animat"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for field, what, digits in (
+        ("create_s", "populations, s", 1),
+        ("connect_s", "projections, s", 1),
+        ("total_s", "build, s", 1),
+        ("cpu_s", "build, s of processor time", 1),
+        ("start_s", "first 20 ms, s", 1),
+        ("peak_mb", "largest memory, MB", 0),
+        ("synapse_bytes", "bytes per synapse", 1),
+        ("synapses", "synapses", 0),
+    ):
+        ours, plain = (found.of(way, field) for way in WAYS)
+        table.add_row(what, f"{ours:,.{digits}f}", f"{plain:,.{digits}f}", f"{plain / ours:.2f}")
+    console.print(table)

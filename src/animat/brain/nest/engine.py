@@ -6,12 +6,9 @@ recorders be emptied and devices be added. What it costs is measured apart as `p
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,7 @@ from numpy.typing import NDArray
 from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
-from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
+from animat.brain.nest.kernel import import_nest, peak_memory_mb, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.scripts import run_script
 from animat.brain.nest.spikes import SpikeWatch
@@ -204,7 +201,7 @@ class NestEngine:
             kernel_s=t2 - t1,
             read_s=t4 - t3,
             record_s=t5 - t4,
-            memory_mb=_peak_memory_mb(),
+            memory_mb=peak_memory_mb(),
         )
 
     def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
@@ -325,17 +322,3 @@ class NestEngine:
         except self._nest.NESTError as error:
             name = type(error).__name__
             raise AnimatError(f"{what}: {error or 'NEST failed without a message; see its log'} ({name})") from None
-
-
-def _peak_memory_mb() -> float:
-    """Return the largest resident memory of this process so far, in MB.
-
-    Where the kernel tells, its high-water mark: what `getrusage` says begins with the memory of the parent process.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size / 1e6 if sys.platform == "darwin" else size * 1024 / 1e6
