@@ -32,6 +32,7 @@ from animat.brain.network import (
     Values,
 )
 from animat.brain.protocol import ProjectionName, Selection
+from animat.errors import AnimatError
 
 STATIC = Static()
 
@@ -110,6 +111,7 @@ PLASTIC = [
         (Static(), Constant(100.0)),
         (Static(), Normal(100.0, 5.0)),
         (Tsodyks(utilization=0.9, tau_rec_ms=1.0), Constant(110.0)),
+        (SynapseModel(name="static_synapse_hom_w"), Constant(100.0)),
         (SynapseModel(name="bernoulli_synapse", params={"p_transmit": 0.9}), Constant(110.0)),
         *((synapse, Constant(100.0)) for synapse in PLASTIC),
     ],
@@ -144,6 +146,25 @@ def test_a_cut_spares_other_projections_of_the_same_model() -> None:
         loop.run(2)
         after = counts(loop.run(5))
         assert after[1] == 0 and after[2] == pytest.approx(before[2], rel=0.25)
+
+
+def test_two_weights_of_one_model_that_has_one() -> None:
+    network = joined(SynapseModel(name="static_synapse_hom_w"), weight=Constant(100.0))
+    other = Population(name="U", model="iaf_psc_alpha", size=400)
+    weak = Projection(
+        pre="E",
+        post="U",
+        rule=AllToAll(),
+        weight=Constant(0.1),
+        delay_ms=1.5,
+        synapse=SynapseModel(name="static_synapse_hom_w"),
+    )
+    network = Network(name="n", populations=(*network.populations, other), projections=(*network.projections, weak))
+    with running(network) as loop:
+        assert counts(loop.run(5))[1] > 50 and counts(loop.run(5))[2] == 0
+    refused = joined(SynapseModel(name="static_synapse_hom_w"), weight=Normal(1.0, 0.1))
+    with pytest.raises(AnimatError, match="has one weight for all synapses"), running(refused):
+        pass
 
 
 @pytest.mark.parametrize("weight", [Constant(100.0), Normal(100.0, 5.0)])

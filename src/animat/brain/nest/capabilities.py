@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from animat.brain.network import Network, Population, Projection, Stdp, SynapseModel
+from animat.brain.network import Constant, Network, Population, Projection, Stdp, SynapseModel
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["Catalogue", "KernelCatalogue", "capability_faults", "check_capabilities"]
@@ -110,6 +110,8 @@ def _synapse_faults(projection: Projection, post: Population, catalogue: Catalog
             yield unknown_name("synapse model in NEST:", name, catalogue.synapses).what
         case SynapseModel(name=name, params=params, modulated_by=modulator):
             defaults = catalogue.defaults(name)
+            if "_hom_w" in name and not isinstance(projection.weight, Constant):
+                yield f"{name} has one weight for all synapses; give one number"
             for parameter in params:
                 if parameter not in defaults:
                     yield unknown_name(f"parameter of {name}", parameter, _settable(defaults)).what

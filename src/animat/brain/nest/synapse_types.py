@@ -127,7 +127,8 @@ def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
             params = {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
             return SynapseType(f"tsodyks2_synapse{hpc}", params)
         case SynapseModel(name=name, params=given, modulated_by=modulator):
-            return SynapseType(name, dict(given), modulated_by=modulator)
+            common = "_hom_w" in name
+            return SynapseType(name, dict(given), own=common, common_weight=common, modulated_by=modulator)
     raise AssertionError(projection.synapse)
 
 
