@@ -1,7 +1,7 @@
 import pytest
 
 from animat.errors import AnimatError
-from animat.experiment.parts import input_hash, load_parts
+from animat.experiment.parts import check_brain, input_hash, load_parts
 from animat.experiment.read import read_experiment
 from conftest import PENDULUM, SCRIPT, TRANSFER
 
@@ -40,3 +40,16 @@ def test_a_body_file_outside_the_folder_is_refused(pendulum):
     with pytest.raises(AnimatError, match="copy it into the folder") as caught:
         load_parts(read_experiment(folder, ["body.model=body.yaml"]))
     assert caught.value.line == 7
+
+
+def test_the_engine_says_what_it_cannot_build(tmp_path):
+    (tmp_path / "experiment.yaml").write_text(
+        "animat: 1\nname: wrong\nduration: 100 ms\nbrain:\n  network: network.yaml\n", encoding="utf-8"
+    )
+    (tmp_path / "network.yaml").write_text(
+        "populations:\n  A: {model: iaf_psc_alpha, size: 3, params: {C_mm: 250 pF}}\n", encoding="utf-8"
+    )
+    parts = load_parts(read_experiment(tmp_path))
+    with pytest.raises(AnimatError, match="population A .*'C_mm'. Did you mean 'C_m'") as caught:
+        check_brain(parts, "brain")
+    assert caught.value.file is not None and caught.value.line == 5

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from animat.brain.network import Constant, Drive, FixedIndegree, Network, Population, Projection, Uniform
@@ -59,7 +60,18 @@ def check_brain_engine(make_engine: MakeEngine, network: Network | None = None) 
         Naming the first thing that the engine does not keep.
     """
     network = network or example_network()
-    for check in (_same_seed, _reset, _sinks_leave_spikes, _time, _counts, _wrong_names, _get_set, _sources, _each):
+    for check in (
+        _checks,
+        _same_seed,
+        _reset,
+        _sinks_leave_spikes,
+        _time,
+        _counts,
+        _wrong_names,
+        _get_set,
+        _sources,
+        _each,
+    ):
         check(make_engine, network)
 
 
@@ -96,6 +108,21 @@ def _watch(network: Network) -> list[Device]:
 
 def _spikes(replies: list[BrainReply], devices: list[int]) -> list[tuple[bytes, bytes]]:
     return [reply.spikes[device] for reply in replies for device in devices]
+
+
+def _checks(make: MakeEngine, network: Network) -> None:
+    engine = make()
+    try:
+        engine.check(network)
+        wrong = msgspec.structs.replace(network.populations[0], model="no_such_model")
+        try:
+            engine.check(msgspec.structs.replace(network, populations=(wrong, *network.populations[1:])))
+        except AnimatError as error:
+            _require("no_such_model" in error.what, "check does not name the model that does not exist")
+        else:
+            _require(False, "check passes a model that does not exist")
+    finally:
+        engine.close()
 
 
 def _same_seed(make: MakeEngine, network: Network) -> None:

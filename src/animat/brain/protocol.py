@@ -134,7 +134,7 @@ class PopulationInfo(msgspec.Struct, frozen=True):
 
 
 class BrainInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was built: populations in order, totals, delay range in ms, and the engine."""
+    """What was built: populations in order, totals, delay range in ms, and the engine; relays are not neurons."""
 
     engine: str
     version: str
@@ -182,9 +182,12 @@ class BrainReply(msgspec.Struct, kw_only=True):
 class BrainEngine(Protocol):
     """A simulator that runs a network. `animat.brain.conformance.check_brain_engine` tests one.
 
-    Order of calls: `load` once; then `attach`, `detach`, `advance`, `get`, `set` in any order between
-    steps; `close` at the end, whatever happened. Errors are `AnimatError`.
+    Order of calls: `check` at any time before `load`; `load` once; then `attach`, `detach`, `advance`, `get`, `set` in
+    any order between steps; `close` at the end, whatever happened. Errors are `AnimatError`.
     """
+
+    def check(self, network: Network) -> None:
+        """Raise for what this engine could not build of a sound network: models, parameters, receptors, synapses."""
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain and return what it holds. May take minutes; calls `progress` meanwhile."""

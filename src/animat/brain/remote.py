@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,18 @@ from animat.brain.protocol import (
 from animat.errors import unknown_name
 from animat.link.worker import Worker
 
-__all__ = ["ENGINES", "BrainLink"]
+__all__ = ["ENGINES", "BrainLink", "is_installed"]
 
 #: What a worker serves, by engine.
 ENGINES = {"nest": "animat.brain.nest.worker"}
+
+#: The package that an engine needs.
+_NEEDS = {"nest": "nest"}
+
+
+def is_installed(engine: str) -> bool:
+    """Return whether this interpreter has what the engine needs; an experiment may name another interpreter."""
+    return importlib.util.find_spec(_NEEDS[engine]) is not None
 
 
 def _quiet(_what: str, _done: float) -> None:
@@ -85,6 +94,10 @@ class BrainLink:
         """The worker's process."""
         return self._worker.pid
 
+    def check(self, network: Network) -> None:
+        """See `BrainEngine.check`."""
+        self._long("check", network, reply=None)
+
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress = _quiet) -> BrainInfo:
         """See `BrainEngine.load`."""
         self._progress = progress
@@ -124,7 +137,7 @@ class BrainLink:
         self._memory_mb = reply.memory_mb
         return reply
 
-    def check(self) -> None:
+    def check_alive(self) -> None:
         """Raise if the worker is gone; costs a system call."""
         self._worker.check()
 

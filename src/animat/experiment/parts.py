@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
 
-__all__ = ["Parts", "brain_settings", "build_brain", "input_hash", "load_parts", "open_bodies"]
+__all__ = ["Parts", "brain_settings", "build_brain", "check_brain", "input_hash", "load_parts", "open_bodies"]
 
 
 @dataclass(frozen=True)
@@ -252,13 +253,31 @@ def brain_settings(
 
 def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
     """Build the named brain in a worker, without simulating, and return what it holds."""
-    experiment = parts.experiment
-    part = experiment.part.all_brains[name]
-    link = BrainLink(part.engine, python=part.python, launch=part.launch, title=f"{experiment.part.name} (checking)")
-    try:
-        return link.load(parts.brains[name], brain_settings(experiment, name, [], None), progress)
-    finally:
-        link.close()
+    with closing(_checking_link(parts, name)) as link:
+        return link.load(parts.brains[name], brain_settings(parts.experiment, name, [], None), progress)
+
+
+def check_brain(parts: Parts, name: str) -> None:
+    """Ask the named brain's engine whether it could build the network; nothing is built. Scripts pass.
+
+    Raises
+    ------
+    AnimatError
+        With the line of the experiment that names the brain.
+    """
+    brain, experiment = parts.brains[name], parts.experiment
+    if isinstance(brain, Network):
+        try:
+            with closing(_checking_link(parts, name)) as link:
+                link.check(brain)
+        except AnimatError as error:
+            raise error.at(experiment.file, _section(experiment, "brains", name)) from None
+
+
+def _checking_link(parts: Parts, name: str) -> BrainLink:
+    part = parts.experiment.part.all_brains[name]
+    title = f"{parts.experiment.part.name} (checking)"
+    return BrainLink(part.engine, python=part.python, launch=part.launch, title=title)
 
 
 def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:

@@ -13,9 +13,10 @@ from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.expectation import expected_synapses
 from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
+from animat.brain.remote import is_installed
 from animat.errors import AnimatError
 from animat.experiment.events import EventSpec
-from animat.experiment.parts import Parts, build_brain, load_parts, open_bodies
+from animat.experiment.parts import Parts, build_brain, check_brain, load_parts, open_bodies
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
@@ -60,6 +61,14 @@ def validate(
         for engine, _ in bodies.values():
             stack.callback(engine.close)
         specs = check_before_build(parts, bodies)
+        for name, brain in experiment.part.all_brains.items():
+            if brain.python is None and not is_installed(brain.engine):
+                remarks.append(
+                    f"{name}: {brain.engine} is not installed here, so models and parameters are not checked"
+                )
+            else:
+                progress(f"checking {name} against its engine", 0.0)
+                check_brain(parts, name)
         if build and parts.brains:
             for name in parts.brains:
                 sizes[name] = build_brain(parts, name, progress).sizes()

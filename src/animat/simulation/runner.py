@@ -292,7 +292,7 @@ class Runner:
     def _watch_brains(self) -> None:
         try:
             for link in self.links.values():
-                link.check()
+                link.check_alive()
         except AnimatError as error:
             self.fail(str(error))
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
+from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
 from animat.brain.nest.kernel import import_nest, peak_memory_mb, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
+from animat.brain.nest.modules import install_modules
 from animat.brain.nest.scripts import run_script
 from animat.brain.nest.spikes import SpikeWatch
 from animat.brain.network import Network
@@ -62,6 +64,12 @@ class NestEngine:
         self._nodes: dict[str, Any] = {}
         self._ids: dict[str, NDArray[np.int64]] = {}
 
+    def check(self, network: Network) -> None:
+        """Check a description against the NEST at hand; see `BrainEngine.check`."""
+        nest = import_nest(lean=True)
+        install_modules(nest, network.modules)
+        check_capabilities(network, KernelCatalogue(nest))
+
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""
         processes = settings.virtual_processes or settings.threads
@@ -103,7 +111,9 @@ class NestEngine:
             populations=tuple(
                 PopulationInfo(name, len(nodes), str(nodes[0].get("model"))) for name, nodes in self._nodes.items()
             ),
-            neurons=len(np.unique(np.concatenate(list(self._ids.values())))),
+            neurons=brain.neurons
+            if isinstance(brain, Network)
+            else len(np.unique(np.concatenate(list(self._ids.values())))),
             synapses=synapses,
             min_delay_ms=float(nest.min_delay),
             max_delay_ms=float(nest.max_delay),

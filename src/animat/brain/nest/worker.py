@@ -28,6 +28,9 @@ def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., 
     """Return the requests that a NEST worker answers; their annotations say how arguments are decoded."""
     engine = NestEngine()
 
+    def check(network: Network) -> None:
+        engine.check(network)
+
     def load(network: Network | None, script: BrainScript | None, settings: BrainSettings) -> BrainInfo:
         brain = network or script
         assert brain is not None
@@ -58,6 +61,7 @@ def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., 
         return engine.reset()
 
     return {
+        "check": check,
         "load": load,
         "attach": attach,
         "detach": detach,
