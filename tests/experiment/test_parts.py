@@ -50,6 +50,6 @@ def test_the_engine_says_what_it_cannot_build(tmp_path):
         "populations:\n  A: {model: iaf_psc_alpha, size: 3, params: {C_mm: 250 pF}}\n", encoding="utf-8"
     )
     parts = load_parts(read_experiment(tmp_path))
-    with pytest.raises(AnimatError, match="population A .*'C_mm'. Did you mean 'C_m'") as caught:
+    with pytest.raises(AnimatError, match=r"population A .*'C_mm'\. Did you mean 'C_m'") as caught:
         check_brain(parts, "brain")
-    assert caught.value.file is not None and caught.value.line == 5
+    assert caught.value.file is not None and caught.value.line == 4
