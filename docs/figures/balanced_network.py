@@ -1,4 +1,4 @@
-"""The figure of docs/balanced-network.md: `python docs/figures/balanced_network.py` (about a minute on two cores).
+"""The figure of docs/balanced-network.md: `python docs/figures/balanced_network.py` (about 15 s on two cores).
 
 Runs the experiment `balanced-network` and writes docs/images/balanced-network.png: spikes, rates, and the weights that
 learn.
