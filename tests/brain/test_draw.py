@@ -192,6 +192,21 @@ def test_fixed_indegree_within_a_disc(multapses: bool) -> None:
         pairs(FixedIndegree(indegree=6, mask=DiscMask(0.001)), pre, sheet("b", 8, 1))
 
 
+@pytest.mark.parametrize("trials", [0, 1, 40])
+def test_sources_within_a_mask_have_the_same_chance(trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 196 sources on an open sheet, those within the disc are drawn equally often however they are found (4.5 sd)."""
+    monkeypatch.setattr(draw, "_TRIALS", trials)
+    pre, post = sheet("a", 14, 1), sheet("b", 3, 1)
+    source, target = pairs(FixedIndegree(indegree=20_000, mask=DiscMask(0.12)), pre, post)
+    near = np.hypot(*(places(pre)[:, None, :2] - places(post)[None, :, :2]).T).T <= 0.12
+    for one in range(9):
+        drawn = np.bincount(source[target == one], minlength=196)
+        admitted = near[:, one]
+        mean = 20_000 / admitted.sum()
+        assert drawn.sum() == 20_000 and not drawn[~admitted].any()
+        assert np.abs(drawn[admitted] - mean).max() < 4.5 * np.sqrt(mean)
+
+
 def test_every_image_of_an_oversized_mask_is_drawn() -> None:
     """On a torus of 0.6 mm, masks of +-0.5 mm reach some pairs twice along each axis."""
     one = sheet("a", 7, 3, half=0.2, extent=(0.6, 0.6, 0.3))

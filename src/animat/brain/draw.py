@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.kernels import axis_factors, pair_chances, within_mask
+from animat.brain.kernels import admitted_pairs, axis_factors, near_along_x, pair_chances, within_mask
 from animat.brain.layout import Lattice, positions
 from animat.brain.network import (
     AllToAll,
@@ -41,6 +41,9 @@ __all__ = ["draw_delays", "draw_pairs", "draw_values", "generator"]
 
 #: Pairs tried, or synapses drawn, at a time.
 _BLOCK = 1 << 21
+
+#: How often a synapse's source is tried before all that its mask admits are listed.
+_TRIALS = 40
 
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 _Places = tuple[NDArray[np.int64], ...]
@@ -217,11 +220,67 @@ def _fixed_indegree(
             source = rng.integers(0, pre.size - not_itself, len(target))
             yield source + (source >= target if not_itself else 0), target
         return
+    if rule.mask is not None and rule.multapses:
+        yield from _by_trial(rule, pre, post, indegree, not_itself, rng)
+        return
+    yield from _from_lists(rule, pre, post, np.arange(post.size), indegree, not_itself, rng)
+
+
+def _by_trial(
+    rule: FixedIndegree,
+    pre: Population,
+    post: Population,
+    indegree: NDArray[np.int64],
+    not_itself: bool,
+    rng: np.random.Generator,
+) -> Iterator[_Pairs]:
+    """Draw sources near enough along x until the mask admits them; targets that find none by then are drawn from lists.
+
+    Both give every source that the mask admits the same chance.
+    """
+    assert rule.mask is not None and pre.layout is not None and post.layout is not None
+    at, to = positions(pre.layout, pre.size), positions(post.layout, post.size)
+    order, first, last = near_along_x(rule.mask, at, to, post.layout)
+    at_once = max(1, _BLOCK // (4 * max(1, math.ceil(rule.indegree))))
+    for begin in range(0, post.size, at_once):
+        targets = np.arange(begin, min(begin + at_once, post.size))
+        target = np.repeat(targets, indegree[targets])
+        source = np.full(len(target), -1)
+        open_ = np.flatnonzero(last[target] > first[target])
+        for _ in range(_TRIALS):
+            onto = target[open_]
+            tried = order[first[onto] + (rng.random(len(onto)) * (last - first)[onto]).astype(np.int64)]
+            admitted = admitted_pairs(rule.mask, at[tried], to[onto], post.layout)
+            if not_itself:
+                admitted &= tried != onto
+            source[open_[admitted]] = tried[admitted]
+            open_ = open_[~admitted]
+            if not len(open_):
+                break
+        rest = np.flatnonzero(source < 0)
+        if len(rest):
+            wanted = np.bincount(target[rest] - begin, minlength=len(targets))
+            short = np.flatnonzero(wanted)
+            blocks = _from_lists(rule, pre, post, targets[short], wanted[short], not_itself, rng)
+            source[rest] = np.concatenate([found for found, _ in blocks])
+        yield source, target
+
+
+def _from_lists(
+    rule: FixedIndegree,
+    pre: Population,
+    post: Population,
+    onto: NDArray[np.int64],
+    indegree: NDArray[np.int64],
+    not_itself: bool,
+    rng: np.random.Generator,
+) -> Iterator[_Pairs]:
+    """Draw the sources of targets `onto` from lists of all that they may draw."""
     at_once = max(1, _BLOCK // pre.size)
-    for first in range(0, post.size, at_once):
-        targets = np.arange(first, min(first + at_once, post.size))
+    for first in range(0, len(onto), at_once):
+        targets = onto[first : first + at_once]
         candidates, admitted = _admitted(rule, pre, post, targets, not_itself)
-        number, count = admitted.sum(axis=1), indegree[targets]
+        number, count = admitted.sum(axis=1), indegree[first : first + at_once]
         _check_enough(number, count, targets, rule.multapses)
         if rule.multapses:
             choices = np.flatnonzero(admitted) % len(candidates)

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from animat.brain.layout import Lattice, Layout, positions
 from animat.brain.rules import BoxMask, DiscMask, Gaussian, PairwiseBernoulli
 
-__all__ = ["AxisFactors", "axis_factors", "image_count", "pair_chances", "within_mask"]
+__all__ = [
+    "AxisFactors",
+    "admitted_pairs",
+    "axis_factors",
+    "image_count",
+    "near_along_x",
+    "pair_chances",
+    "within_mask",
+]
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +109,24 @@ def within_mask(
     near = np.flatnonzero((_apart(pre[:, None, 0], columns[None, :], _period(layout, 0)) <= reach).any(axis=1))
     apart = [_apart(pre[near, axis][None, :], post[:, axis, None], _period(layout, axis)) for axis in range(3)]
     return near, _inside(mask, apart)
+
+
+def admitted_pairs(mask: BoxMask | DiscMask, pre: Floats, post: Floats, layout: Layout) -> NDArray[np.bool_]:
+    """Return for each place of `pre` whether the mask around the same row of `post` admits it, shape (n,)."""
+    return _inside(mask, [_apart(pre[:, axis], post[:, axis], _period(layout, axis)) for axis in range(3)])
+
+
+def near_along_x(
+    mask: BoxMask | DiscMask, pre: Floats, post: Floats, layout: Layout
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sources in ascending order of x, and for each target the first and the one after the last in reach."""
+    order = np.argsort(pre[:, 0], kind="stable")
+    if _period(layout, 0) is not None:
+        return order, np.zeros(len(post), np.int64), np.full(len(post), len(pre))
+    reach = (mask.radius_mm if isinstance(mask, DiscMask) else mask.half_x_mm) * (1 + 1e-9)
+    along = pre[order, 0]
+    first = np.searchsorted(along, post[:, 0] - reach, "left")
+    return order, first, np.searchsorted(along, post[:, 0] + reach, "right")
 
 
 def _inside(mask: BoxMask | DiscMask | None, apart: Sequence[Floats]) -> NDArray[np.bool_]:
