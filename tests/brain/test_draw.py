@@ -194,7 +194,7 @@ def test_fixed_indegree_within_a_disc(multapses: bool) -> None:
 
 @pytest.mark.parametrize("trials", [0, 1, 40])
 def test_sources_within_a_mask_have_the_same_chance(trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 196 sources on an open sheet, those within the disc are drawn equally often however they are found (4.5 sd)."""
+    """Of 196 sources on an open sheet, those in the disc are drawn equally often however they are found (4.5 sd)."""
     monkeypatch.setattr(draw, "_TRIALS", trials)
     pre, post = sheet("a", 14, 1), sheet("b", 3, 1)
     source, target = pairs(FixedIndegree(indegree=20_000, mask=DiscMask(0.12)), pre, post)
