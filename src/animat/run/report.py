@@ -129,10 +129,12 @@ def _sections(run: Run, data: dict[str, Any]) -> list[str]:
         found.append(f"<h2>{heading}</h2><p class='note'>{text}</p><div class='columns' id='comparison'></div>")
     if data["raster"]:
         raster = data["raster"]
-        part = "All" if raster["shown"] == raster["total"] else f"{raster['shown']:,} of"
+        whole = raster["shown"] == raster["total"]
+        part = "All" if whole else f"{raster['shown']:,} of"
+        fair = "" if whole else " (of busy populations the same number each)"
         found.append(
-            f"<h2>Spikes</h2><p class='note'>{part} {raster['total']:,} recorded spikes, every neuron at its height in "
-            "the band of its population; population sizes at the right.</p>"
+            f"<h2>Spikes</h2><p class='note'>{part} {raster['total']:,} recorded spikes{fair}, every neuron "
+            "at its height in the band of its population; population sizes at the right.</p>"
             "<div class='card'><div id='raster'></div></div>"
         )
     if data["rates"]:

@@ -80,9 +80,7 @@ def _raster(run: Run) -> dict[str, Any] | None:
     total = run.spikes.num_rows
     if not total:
         return None
-    chosen = np.arange(total)
-    if total > _SPIKES:
-        chosen = np.sort(np.random.default_rng(0).choice(total, _SPIKES, replace=False))
+    chosen = _fair_choice(run.spike_codes, _SPIKES)
     codes = run.spike_codes[chosen]
     used = np.unique(run.spike_codes)
     sizes = np.array([max(1, run.populations.get(run.spike_populations[code], 1)) for code in used])
@@ -100,6 +98,19 @@ def _raster(run: Run) -> dict[str, Any] | None:
         "shown": len(chosen),
         "total": total,
     }
+
+
+def _fair_choice(codes: NDArray[np.integer[Any]], most: int) -> NDArray[np.int64]:
+    """Return the places of at most so many spikes: all of quiet populations, the same number of busy ones."""
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    rng = np.random.default_rng(0)
+    used, counts = np.unique(codes, return_counts=True)
+    share = np.sort(counts)
+    left = most - np.concatenate([[0], np.cumsum(share)[:-1]])
+    cap = int((left // np.arange(len(share), 0, -1))[np.argmax(share * np.arange(len(share), 0, -1) >= left)])
+    parts = [np.flatnonzero(codes == one) for one in used]
+    return np.sort(np.concatenate([part if len(part) <= cap else rng.choice(part, cap, False) for part in parts]))
 
 
 def _rates(run: Run) -> list[dict[str, Any]]:
