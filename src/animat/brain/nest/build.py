@@ -2,7 +2,7 @@
 
 Every rule is drawn by `animat.brain.draw` and handed to NEST as arrays, so that the wiring depends on the seed alone,
 not on threads and processes. For a plain fixed in-degree that takes 1.3 times as long as NEST's own drawing (20 million
-synapses, two threads); for distance-dependent rules it takes half as long.
+synapses, two threads); over all rules of the rodent brain it is faster than plain PyNEST calls (`animat bench build`).
 """
 
 from __future__ import annotations
