@@ -10,7 +10,7 @@ from nest_brain import counts, nest, running
 
 from animat.brain.expectation import expected_projection
 from animat.brain.nest import build, copies
-from animat.brain.nest.synapse_types import SynapseType, fits_compact, synapse_types
+from animat.brain.nest.synapse_types import SynapseType, compact_targets, creation_order, synapse_types
 from animat.brain.network import (
     AllToAll,
     Constant,
@@ -80,11 +80,22 @@ def test_the_smallest_type_that_serves(fields: dict[str, Any], model: str, size:
 
 
 def test_sixteen_bits_point_to_so_many_nodes() -> None:
-    assert fits_compact(joined(sources=60_000, targets=5_534), 1)
-    assert not fits_compact(joined(sources=60_000, targets=5_535), 1)
-    assert fits_compact(joined(sources=100_000, targets=5_535), 2)
+    assert compact_targets(joined(sources=60_000, targets=5_534), [1.0], 1) == {"E", "T"}
+    assert compact_targets(joined(sources=60_000, targets=5_535), [1.0], 1) == {"T"}
+    assert compact_targets(joined(sources=100_000, targets=5_535), [1.0], 2) == {"E", "T"}
     (kind,) = types(joined(sources=100, targets=80_000))
     assert kind.model == "static_synapse_hom_w"
+
+
+def test_targets_of_many_synapses_come_first_where_not_all_can_be_pointed_to() -> None:
+    assert creation_order(joined(sources=60_000, targets=5_534), [1.0], 1) == [0, 1]
+    network = joined(sources=70_000, targets=20)
+    assert creation_order(network, [1.0], 1) == [1, 0]
+    (kind,) = types(network)
+    assert kind.model == "static_synapse_hpc"
+    with running(network) as loop:
+        assert list(loop.engine._nodes) == ["E", "T"]
+        assert counts(loop.run(1))[1] > 0
 
 
 def test_the_largest_process_that_sixteen_bits_serve_is_built() -> None:

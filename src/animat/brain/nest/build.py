@@ -19,7 +19,7 @@ from animat.brain.expectation import expected_projection
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.copies import Copies, Copy
 from animat.brain.nest.modules import install_modules
-from animat.brain.nest.synapse_types import synapse_types
+from animat.brain.nest.synapse_types import creation_order, synapse_types
 from animat.brain.network import Constant, Network, Population, Projection, Stdp, SynapseModel, Values
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
@@ -37,9 +37,13 @@ _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 @dataclass
 class Built:
-    """What was built: nodes by population, the recorder of all spikes, and the synapse models of projections."""
+    """What was built: nodes by population, the recorder of all spikes, and the synapse models of projections.
+
+    `synapses` are those of the projections, without the drive's.
+    """
 
     recorder: Any
+    synapses: int = 0
     nodes: dict[str, Any] = field(default_factory=dict)
     copies: dict[tuple[str, str], dict[str, Copy]] = field(default_factory=dict)
 
@@ -70,6 +74,7 @@ class _Builder:
         self._known = known
         expected = [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
         self._types = synapse_types(network, expected, processes)
+        self._order = creation_order(network, expected, processes)
         self._copies = Copies(nest, processes)
         self._synapses, self._total = 0, sum(expected)
         self._neurons = 0
@@ -79,10 +84,13 @@ class _Builder:
     def build(self) -> Built:
         nest, network = self._nest, self._network
         built = Built(nest.Create("spike_recorder"))
-        for place, population in enumerate(network.populations):
+        made = {}
+        for place in self._order:
+            population = network.populations[place]
             self._report(f"population {population.name}")
-            built.nodes[population.name] = self._create(place, population)
+            made[population.name] = self._create(place, population)
             self._neurons += population.size
+        built.nodes = {population.name: made[population.name] for population in network.populations}
         for place, projection in enumerate(network.projections):
             try:
                 self._connect(place, projection, built.nodes)
@@ -91,7 +99,7 @@ class _Builder:
         for population in network.populations:
             self._drive(population, built.nodes[population.name])
         self._progress("connected", 1.0)
-        built.copies = self._copies.used
+        built.copies, built.synapses = self._copies.used, self._synapses
         return built
 
     def _report(self, what: str) -> None:

@@ -101,7 +101,7 @@ class NestEngine:
                 self._clock.origin = round(nest.biological_time * 1e6)
             self._floor_ms = float(nest.min_delay)
             self._ids = {name: np.asarray(nodes.tolist(), np.int64) for name, nodes in self._nodes.items()}
-            synapses = int(nest.num_connections)
+            synapses = int(nest.num_connections) if built is None else built.synapses
             self._lesions = Lesions(nest, None if built is None else built.copies)
             recorder = None if built is None else built.recorder
             self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms, recorder)

@@ -1,8 +1,8 @@
 """Which of NEST's synapse models serves a projection, and what one connection of it takes; imports no NEST.
 
-NEST has most models three times: one that points to its target (8 bytes more), one with a 16-bit index of it
-(``_hpc``: receptor 0 and at most 65,535 nodes per virtual process), and some with one weight for all connections of a
-copy of the model (``_hom_w``). Connections are what fills the memory, so the smallest that serves is taken.
+NEST has most models three times: one that points to its target (8 bytes more), one with a 16-bit index of it (``_hpc``:
+receptor 0, targets among the first 65,535 nodes of a virtual process), and some with one weight for all connections of
+a copy of the model (``_hom_w``). Connections are what fills the memory, so the smallest that serves is taken.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ __all__ = [
     "COPY_BYTES_PER_NEURON",
     "MOST_COMPACT_NODES",
     "SynapseType",
-    "fits_compact",
+    "compact_targets",
+    "creation_order",
     "source_bytes",
     "synapse_types",
 ]
@@ -94,18 +95,42 @@ class SynapseType(msgspec.Struct, frozen=True):
         return self.model, place if self.own else (tuple(self.params.items()), self.modulated_by)
 
 
-def fits_compact(network: Network, virtual_processes: int) -> bool:
-    """Return whether every neuron can be pointed to with 16 bits; the spike recorder is a node of every process."""
-    nodes = sum(population.size for population in network.populations)
+def creation_order(network: Network, synapses: Sequence[float], virtual_processes: int) -> list[int]:
+    """Return the places of populations in the order in which the builder creates them.
+
+    The order of the description, unless there are more nodes than 16 bits can point to: then those with most synapses
+    onto a neuron come first.
+    """
+    places = list(range(len(network.populations)))
+    if _fits(sum(population.size for population in network.populations), virtual_processes):
+        return places
+    onto = {population.name: 0.0 for population in network.populations}
+    for projection, count in zip(network.projections, synapses, strict=True):
+        onto[projection.post] += 0.0 if projection.receptor else count
+    return sorted(places, key=lambda place: -onto[network.populations[place].name] / network.populations[place].size)
+
+
+def compact_targets(network: Network, synapses: Sequence[float], virtual_processes: int) -> set[str]:
+    """Return the populations whose neurons 16 bits can point to."""
+    found, nodes = set(), 0
+    for place in creation_order(network, synapses, virtual_processes):
+        nodes += network.populations[place].size
+        if _fits(nodes, virtual_processes):
+            found.add(network.populations[place].name)
+    return found
+
+
+def _fits(nodes: int, virtual_processes: int) -> bool:
+    """Return whether 16 bits point to so many nodes; the spike recorder is a node of every process before them."""
     return -(-nodes // virtual_processes) + 1 <= MOST_COMPACT_NODES
 
 
 def synapse_types(network: Network, synapses: Sequence[float], virtual_processes: int) -> tuple[SynapseType, ...]:
     """Return the type of every projection, in order; `synapses` are their expected numbers."""
-    fits = fits_compact(network, virtual_processes)
+    compact = compact_targets(network, synapses, virtual_processes)
     worth = _worth_a_copy(network, synapses, virtual_processes)
     return tuple(
-        _type(projection, fits and not projection.receptor, place in worth)
+        _type(projection, projection.post in compact and not projection.receptor, place in worth)
         for place, projection in enumerate(network.projections)
     )
 
