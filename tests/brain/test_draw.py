@@ -232,3 +232,11 @@ def test_every_image_of_an_oversized_mask_is_drawn() -> None:
                 mean = 20 * (number * chance)[here].sum()
                 sd = np.sqrt(20 * (number * chance * (1 - chance))[here].sum())
                 assert abs(count[here].sum() - mean) <= 4 * sd + 1e-6 * mean
+
+
+@pytest.mark.parametrize("p", [1e-8, 5e-8, 1e-6])
+def test_small_probabilities_are_not_rounded_up(p: float) -> None:
+    """4e8 pairs; 4 sd of a Poisson number."""
+    pre, post = Population(name="a", model="m", size=20_000), Population(name="b", model="m", size=20_000)
+    found = len(pairs(PairwiseBernoulli(p=p), pre, post)[0])
+    assert abs(found - 4e8 * p) < 4 * np.sqrt(4e8 * p)

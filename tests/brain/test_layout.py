@@ -55,6 +55,7 @@ def test_explicit_places() -> None:
         (Lattice(shape=(2, 1, 1), lower=(0, 0, 0), upper=(1, 1, 1), extent_mm=(0.0, 1.0)), 2, "positive lengths"),
         (Random(lower=(0, 0, 0), upper=(1, -1, 0)), 5, "along y must ascend"),
         (Random(lower=(0, 0, 0), upper=(1, 1, 0), extent_mm=(1.2, 1.0)), 5, "wide along y"),
+        (Random(lower=(0, 0, 0), upper=(1, 1, 0), seed=-1), 5, "must not be negative"),
         (Explicit(points=((0, 0, 0),)), 2, "has 1 points"),
         (Explicit(points=((0, 0, float("nan")),)), 1, "finite"),
         (Explicit(points=((0, 0, 0), (2, 0, 0)), extent_mm=(1.5, 1.5)), 2, "wide along x"),

@@ -90,7 +90,7 @@ def test_an_unknown_model_has_no_potential() -> None:
     network = Network(name="n", populations=(Population(name="A", model="hh_psc_alpha", size=1),))
     found = mean_input(network, {})["A"]
     assert (found.potential_mv, found.threshold_mv, found.excitatory_hz) == (None, None, 0)
-    assert why_silent(network, "A", {}, found) == "nothing excites it: it has no source and it has no background drive"
+    assert why_silent(network, "A", {}, found) == "nothing excites it: it has no source and it has no exciting drive"
 
 
 def test_why_populations_are_silent() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from nest_brain import counts, nest, running
 
 from animat.brain.expectation import expected_projection
 from animat.brain.nest import build, copies
+from animat.brain.nest import synapse_types as synapse_types_module
 from animat.brain.nest.synapse_types import SynapseType, compact_targets, creation_order, synapse_types
 from animat.brain.network import (
     AllToAll,
@@ -144,6 +146,22 @@ def test_every_type_can_be_cut_and_healed(synapse: Synapse, weight: Constant | N
         after = kernel.GetConnections(nodes["E"], nodes["T"]).get("weight")
         if not isinstance(synapse, Stdp):
             assert after == weights
+
+
+def test_a_model_that_learns_by_itself_is_not_cut() -> None:
+    synapse = SynapseModel(name="stdp_synapse", params={"Wmax": 200.0})
+    with running(joined(synapse)) as loop, pytest.raises(AnimatError, match=r"cannot be cut: its synapses .* learn"):
+        loop.engine.set(ProjectionName("E", "T"), {"cut": True})
+
+
+def test_more_learning_projections_than_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(synapse_types_module, "MOST_COPIES", 1)
+    network = joined(Stdp(update="additive", w_max=200.0))
+    twice = msgspec.structs.replace(network, projections=network.projections * 3)
+    first, second, third = types(twice)
+    assert first.own and not second.own and second.key(1) == third.key(2)
+    with running(twice) as loop:
+        assert counts(loop.run(1))[1] > 0
 
 
 def test_a_cut_spares_other_projections_of_the_same_model() -> None:

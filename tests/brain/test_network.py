@@ -20,6 +20,7 @@ from animat.brain.network import (
     PairwiseBernoulli,
     Population,
     Projection,
+    Random,
     Stdp,
     SynapseModel,
     Tsodyks,
@@ -105,6 +106,10 @@ def gaussian(p: float = 0.5, sigma: float = 0.1, **more: Any) -> PairwiseBernoul
         (lambda: network(synapse=Stdp(update="additive", tau_plus_ms=-1)), "tau_plus_ms must not be negative"),
         (lambda: network(synapse=Stdp(update="additive", w_max=0)), "w_max"),
         (lambda: network(synapse=Tsodyks(utilization=2)), "utilization"),
+        (lambda: network(synapse=Stdp(update="additive"), weight=Constant(-5)), "between 0 and w_max"),
+        (lambda: network(synapse=Stdp(update="multiplicative", w_max=10), weight=Constant(11)), "between 0 and w_max"),
+        (lambda: network(synapse=Stdp(update="power_law"), weight=Normal(20, 15)), "needs positive weights"),
+        (lambda: network(size=2**32), "index of 32 bits"),
         (lambda: network(synapse=SynapseModel(name="")), "needs the name"),
         (lambda: network(synapse=SynapseModel(name="stdp_dopamine_synapse", modulated_by="DA")), "Known: A, B"),
         (lambda: network(model="parrot_neuron", synapse=Stdp(update="additive")), "relay"),
@@ -125,3 +130,13 @@ def test_projections_onto_a_population_share_its_depression_trace() -> None:
     other = msgspec.structs.replace(one.projections[0], synapse=Stdp(update="power_law", tau_minus_ms=30))
     with pytest.raises(AnimatError, match="tau_minus is 30 ms here and 20 ms"):
         check_network(msgspec.structs.replace(one, projections=(*one.projections, other)))
+
+
+def test_random_places_do_not_coincide() -> None:
+    layout = Random(lower=(0, 0, 0), upper=(1, 1, 0))
+    sound = network(layout=layout)
+    both = tuple(msgspec.structs.replace(one, layout=layout) for one in sound.populations)
+    with pytest.raises(AnimatError, match="random places begin with those of 'A'"):
+        check_network(msgspec.structs.replace(sound, populations=both))
+    other = msgspec.structs.replace(both[1], layout=msgspec.structs.replace(layout, seed=1))
+    check_network(msgspec.structs.replace(sound, populations=(both[0], other)))

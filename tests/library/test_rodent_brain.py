@@ -25,6 +25,7 @@ from animat.brain.network import (
     FixedIndegree,
     Gaussian,
     Lattice,
+    LogNormal,
     Network,
     PairwiseBernoulli,
     Projection,
@@ -166,17 +167,42 @@ def test_the_patch_of_the_experiments_is_known() -> None:
     assert key(network.projections[0]) == ("M1_L1_ENGC", "M1_L1_ENGC", 0)
 
 
-def test_parameters_are_the_published_ones() -> None:
+def test_neurons_and_drives_are_the_published_ones() -> None:
+    """All 74 populations against the published parameter sets; tau_syn_in of 1e-15 ms became 10 ms (no such input)."""
     network = brain(mode="as-published")
-    models = {population.region: population.model for population in network.populations if not population.relay}
-    assert set(models.values()) == {"iaf_cond_alpha", "iaf_cond_exp", "iaf_psc_alpha_multisynapse"}
-    golgi, granule = network.population("CB_M1_GO"), network.population("CB_M1_GR")
-    assert golgi.params["tau_syn_in"] == 10.0  # published: 1e-15, without any inhibitory input
-    assert (granule.params["V_reset"], granule.params["tau_syn_ex"]) == (-82.0, 52.0)
-    assert network.population("BG_STN").params["tau_syn"] == pytest.approx([5 / math.e, 100 / math.e, 5 / math.e])
-    assert "E_ex" not in network.population("BG_STN").params
-    drive = network.population("TH_M1_IZ_TC").drive
-    assert drive is not None and (drive.rate_hz, drive.weight, drive.start_ms) == (210, 50, 100)
+    rows = {row["name"]: row for row in reference("neurons")}
+    assert set(rows) == {population.name for population in network.populations}
+    for population in network.populations:
+        row = rows[population.name]
+        assert (population.model, population.size) == (row["model"], int(row["size"]))
+        for name, text in (item.split("=") for item in row["params"].split()):
+            wanted = [float(number) for number in text.split("/")]
+            value = population.params[name]
+            found = value if isinstance(value, list) else [value]
+            assert found == pytest.approx([10.0] if wanted == [1e-15] else wanted), (population.name, name)
+        drive, numbers = population.drive, [row[f"drive_{part}"] for part in ("hz", "weight", "delay_ms", "start_ms")]
+        assert (drive is None) == (numbers[0] == "")
+        if drive is not None:
+            found = [drive.rate_hz, drive.weight, drive.delay_ms, drive.start_ms]
+            assert found == [float(number) for number in numbers], population.name
+
+
+def test_weights_delays_receptors_and_kernels_are_the_published_ones() -> None:
+    rows = {(row["pre"], row["post"], int(row["receptor"] or 0)): row for row in reference("wiring")}
+    projections = {key(projection): projection for projection in brain(mode="as-published").projections}
+    assert set(rows) == set(projections)
+    for name, projection in projections.items():
+        row, rule, weight = rows[name], projection.rule, projection.weight
+        found = (weight.mu, weight.sigma) if isinstance(weight, LogNormal) else (weight.value, 0.0)  # type: ignore[union-attr]
+        assert found == pytest.approx((float(row["weight"]), float(row["sigma"] or 0))), name
+        assert projection.delay_ms == float(row["delay_ms"]), name
+        if isinstance(rule, PairwiseBernoulli):
+            gaussian = isinstance(rule.p, Gaussian)
+            kernel = (rule.p.p_center, rule.p.sigma_mm) if isinstance(rule.p, Gaussian) else (rule.p, 0.0)
+            assert kernel == (float(row["p_center"]), float(row["sigma_mm"] or 0)), name
+            assert gaussian == bool(row["sigma_mm"])
+        elif isinstance(rule, FixedIndegree):
+            assert rule.indegree == int(row["indegree"]), name
 
 
 # Synapses
@@ -454,7 +480,7 @@ def test_kernels_are_gaussian_but_for_four_boxes_in_each_cerebellum() -> None:
         ({"regions": []}, ["M1", "all"]),
         ({"regions": 3}, ["M1"]),
         ({"size": "1 s"}, ["mm"]),
-        ({"size": 1}, ["unit"]),
+        ({"size": 1}, ["text such as", "1 mm"]),
         ({"size": "0.01 mm"}, ["size", "0.1"]),
         ({"size": "-1 mm"}, ["size"]),
         ({"size": "11 mm"}, ["size", "10"]),

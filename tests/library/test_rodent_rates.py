@@ -34,7 +34,8 @@ def check(spec: dict[str, Any], after_ms: float) -> None:
 def tolerance(row: RateRow, seconds: float) -> float:
     """A Poisson process is an upper bound for the spread of cells that a drive of strong single events makes fire."""
     spread = SPREAD_HZ.get(row.population, (row.rate_hz / row.size / seconds) ** 0.5)
-    return 0.05 + 4 * 2**0.5 * spread
+    digit = 0.005 if row.rate_hz < 1 else 0.05
+    return digit + 4 * 2**0.5 * spread
 
 
 def test_basal_ganglia() -> None:

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 
 import msgspec
 
-__all__ = ["Constant", "Distribution", "LogNormal", "Normal", "Uniform", "Values", "distribution_faults", "mean"]
+__all__ = [
+    "Constant",
+    "Distribution",
+    "LogNormal",
+    "Normal",
+    "Uniform",
+    "Values",
+    "bounds",
+    "distribution_faults",
+    "mean",
+]
 
 
 class Constant(msgspec.Struct, frozen=True, tag="constant"):
@@ -56,9 +66,29 @@ def mean(distribution: Distribution) -> float:
         case Normal(mean):
             return mean
         case LogNormal(mu, sigma):
-            return math.exp(mu + sigma**2 / 2)
+            return _exp(mu + sigma**2 / 2)
         case Values(values):
             return math.fsum(values) / len(values)
+    raise AssertionError(distribution)
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
+def bounds(distribution: Distribution) -> tuple[float, float]:
+    """Return between which values practically all lie: of a normal, 4 standard deviations around the mean."""
+    match distribution:
+        case Constant(value):
+            return value, value
+        case Uniform(low, high):
+            return low, high
+        case Normal(middle, sd):
+            return middle - 4 * sd, middle + 4 * sd
+        case LogNormal(mu, sigma):
+            return _exp(mu - 4 * sigma), _exp(mu + 4 * sigma)
+        case Values(values):
+            return min(values, default=0.0), max(values, default=0.0)
     raise AssertionError(distribution)
 
 

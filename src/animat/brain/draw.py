@@ -45,6 +45,9 @@ _BLOCK = 1 << 21
 #: How often a synapse's source is tried before all that its mask admits are listed.
 _TRIALS = 40
 
+#: Distance of the random numbers that probabilities are compared with.
+_GRAIN = 2.0**-24
+
 _Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 _Places = tuple[NDArray[np.int64], ...]
 _Number = TypeVar("_Number", np.int8, np.float32)
@@ -53,6 +56,14 @@ _Number = TypeVar("_Number", np.int8, np.float32)
 def generator(seed: int, place: int) -> np.random.Generator:
     """Return the stream of random numbers of the projection at `place` in the network."""
     return np.random.Generator(np.random.SFC64(np.random.SeedSequence(entropy=seed, spawn_key=(place,))))
+
+
+def _beside(rng: np.random.Generator) -> np.random.Generator:
+    """Return a stream of its own beside `rng`, the same whatever was spawned from it."""
+    seeds = rng.bit_generator.seed_seq
+    assert isinstance(seeds, np.random.SeedSequence)
+    beside = np.random.SeedSequence(entropy=seeds.entropy, spawn_key=(*seeds.spawn_key, 1 << 16))
+    return np.random.Generator(np.random.SFC64(beside))
 
 
 def draw_values(distribution: Distribution, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -73,9 +84,12 @@ def draw_values(distribution: Distribution, count: int, rng: np.random.Generator
     raise AssertionError(distribution)
 
 
-def draw_delays(delay_ms: Delay, count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return `count` delays in ms; an engine raises those below its resolution to it."""
-    return np.full(count, float(delay_ms)) if isinstance(delay_ms, float | int) else draw_values(delay_ms, count, rng)
+def draw_delays(
+    delay_ms: Delay, count: int, rng: np.random.Generator, resolution_ms: float = 0.1
+) -> NDArray[np.float64]:
+    """Return `count` delays in ms, those below the resolution raised to it."""
+    drawn = np.full(count, float(delay_ms)) if isinstance(delay_ms, float | int) else draw_values(delay_ms, count, rng)
+    return np.maximum(drawn, resolution_ms)
 
 
 def draw_pairs(projection: Projection, pre: Population, post: Population, rng: np.random.Generator) -> Iterator[_Pairs]:
@@ -121,12 +135,16 @@ def _bernoulli(
 ) -> Iterator[_Pairs]:
     """Yield all pairs that were drawn, ascending by source.
 
-    Probabilities are compared with random numbers of 24 bits, so they are right to 6e-8.
+    Probabilities are compared with random numbers of 24 bits; where those cannot tell, a second number decides.
     """
+    finer = _beside(rng)
     for first, grid, chance, draws in _chances(rule, pre, post, max(1, _BLOCK // post.size)):
         once = chance if draws is None else _at_least_one(chance, draws)
         luck = None if rule.p == 1.0 else rng.random(grid, dtype=np.float32)
         hit = np.flatnonzero(np.broadcast_to(once, grid) if luck is None else luck < once)
+        if luck is not None:
+            left = np.broadcast_to(once, grid).reshape(-1)[hit] - luck.reshape(-1)[hit]
+            hit = hit[(left >= _GRAIN) | (finer.random(len(hit)) * _GRAIN < left)]
         if draws is not None:
             number = draws.reshape(-1)[hit].astype(np.int64)
             if luck is not None:

@@ -57,8 +57,9 @@ def image_count(source: Floats, target: Floats, half: float, origin: float, peri
     """Return how many images of a mask around `target`, `half` wide to either side, hold `source` along one axis.
 
     This repeats how NEST searches a layer with periodic boundaries that starts at `origin`: the mask is moved into the
-    layer's main image, and once more by one period if it reaches beyond. Where mask and period are commensurate,
-    rounding decides, there as here.
+    layer's main image, and once more by one period if it reaches beyond. Where the mask is a multiple of the period,
+    rounding in NEST's search tree decides about pairs at its very edge, which this does not repeat: in M1's layer 5A of
+    the published rodent brain NEST finds up to 1 % fewer.
     """
     if period is None:
         return (np.abs(source - target) <= half).astype(np.int64)

@@ -87,6 +87,9 @@ def layout_faults(layout: Layout, size: int) -> Iterator[str]:
     if extent is not None and not (len(extent) in (2, 3) and all(math.isfinite(side) and side > 0 for side in extent)):
         yield f"extent must be 2 or 3 positive lengths, got {extent} mm"
         return
+    if isinstance(layout, Lattice | Random) and layout.seed < 0:
+        yield f"seed of the layout must not be negative, got {layout.seed}"
+        return
     match layout:
         case Lattice():
             yield from _lattice_faults(layout, size)

@@ -59,7 +59,7 @@ def _one(population: Population, events: list[tuple[float, float, int | None]]) 
 def _potential(population: Population, events: list[tuple[float, float, int | None]]) -> float | None:
     params, model = population.params, population.model
     shape = math.e if "alpha" in model else 1.0
-    rest, current = _number(population, "E_L"), _number(population, "I_e") or 0.0
+    current = _number(population, "I_e") or 0.0
     try:
         if model in ("iaf_cond_alpha", "iaf_cond_exp"):
             leak = _required(population, "g_L")
@@ -81,7 +81,9 @@ def _potential(population: Population, events: list[tuple[float, float, int | No
                 else:
                     tau = _required(population, "tau_syn_ex" if weight > 0 else "tau_syn_in")
                 current += rate / 1000 * weight * shape * tau
-            return (rest or 0.0) + current * _required(population, "tau_m") / _required(population, "C_m")
+            return _required(population, "E_L") + current * _required(population, "tau_m") / _required(
+                population, "C_m"
+            )
     except KeyError:
         return None
     return None
@@ -108,9 +110,12 @@ def why_silent(network: Network, name: str, rates: Mapping[str, float], found: M
         which = f"its sources {', '.join(silent)} are silent" if silent else "it has no source"
         if found.inhibitory_hz:
             which = f"all that fires onto it ({', '.join(active)}) inhibits it"
-        text = f"nothing excites it: {which} and it has no background drive"
+        text = f"nothing excites it: {which} and it has no exciting drive"
     else:
         text = f"{found.excitatory_hz:,.0f} exciting and {found.inhibitory_hz:,.0f} inhibiting events a second"
+    drive = network.population(name).drive
+    if drive is not None and drive.start_ms > 0:
+        text += f"; its drive starts at {drive.start_ms:g} ms"
     if found.potential_mv is not None and found.threshold_mv is not None:
         text += f"; mean potential {found.potential_mv:.1f} mV, threshold {found.threshold_mv:g} mV"
     return text

@@ -34,7 +34,7 @@ from animat.brain.rules import (
     needs_layout,
     rule_faults,
 )
-from animat.brain.synapses import Static, Stdp, Synapse, SynapseModel, Tsodyks, synapse_faults
+from animat.brain.synapses import Static, Stdp, Synapse, SynapseModel, Tsodyks, synapse_faults, weight_faults
 from animat.errors import AnimatError, unknown_name
 
 __all__ = [
@@ -75,6 +75,9 @@ __all__ = [
 
 #: Models that hand every spike on and are not counted as neurons.
 RELAY_MODELS = ("parrot_neuron", "parrot_neuron_ps")
+
+#: Neurons of one population: spikes name them by an index of 32 bits.
+MOST_NEURONS = 2**32 - 1
 
 #: A delay in ms: the same for all synapses of a projection, or drawn for each.
 Delay = float | Uniform | Normal | LogNormal
@@ -179,6 +182,7 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
     if not network.populations:
         yield ("populations",), f"network {network.name!r} has no population"
     known: dict[str, Population] = {}
+    places: dict[tuple[int, tuple[float, float, float]], str] = {}
     for place, population in enumerate(network.populations):
         where = ("populations", place)
         if population.name in known:
@@ -186,6 +190,16 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
         for fault in _population_faults(population):
             yield where, f"population {population.name!r}: {fault}"
         known[population.name] = population
+        if isinstance(population.layout, Random):
+            other = places.setdefault((population.layout.seed, population.layout.lower), population.name)
+            if other != population.name:
+                yield (
+                    where,
+                    (
+                        f"population {population.name!r}: its random places begin with those of {other!r}; give "
+                        "its layout another seed"
+                    ),
+                )
     taus: dict[str, float] = {}
     for place, projection in enumerate(network.projections):
         where = ("projections", place)
@@ -210,6 +224,9 @@ def _population_faults(population: Population) -> Iterator[str]:
         yield "needs a neuron model"
     if population.size < 1:
         yield f"size must be at least 1, got {population.size}"
+        return
+    if population.size > MOST_NEURONS:
+        yield f"size must be at most {MOST_NEURONS:,}, the neurons that an index of 32 bits can tell apart"
         return
     if population.full_size is not None and population.full_size < 1:
         yield f"full size must be at least 1, got {population.full_size}"
@@ -247,6 +264,7 @@ def _projection_faults(projection: Projection, known: dict[str, Population]) -> 
     yield from _delay_faults(projection.delay_ms)
     yield from (f"weight: {fault}" for fault in distribution_faults(projection.weight, pairs))
     yield from (f"synapse: {fault}" for fault in synapse_faults(projection.synapse))
+    yield from (f"synapse: {fault}" for fault in weight_faults(projection.synapse, projection.weight))
     yield from rule_faults(rule, pre.size, post.size, pre.name == post.name)
     for population in (pre, post) if needs_layout(rule) else ():
         if population.layout is None:

@@ -26,9 +26,10 @@ projections:
 
 from __future__ import annotations
 
+import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ FIELD_UNITS = {
 }
 #: Units of NEST's models, one for each kind of quantity.
 MODEL_UNITS = ("mV", "ms", "pA", "pF", "nS", "Hz", "mm")
+#: Units of NEST's neuron parameters, by how their names begin.
+PARAMETER_UNITS = {r"(V|E|Delta)_": "mV", r"C_m$": "pF", r"g_": "nS", r"(tau|t_ref)": "ms", r"I_": "pA"}
 #: Names in the file of fields that are called otherwise in the description.
 NAMES = {"pre": "from", "post": "to"}
 
@@ -101,6 +104,8 @@ def _network(source: Located) -> Network:
     network: Network = _struct(_Reader(source, line_of), Network, content, ())
     for path, fault in network_faults(network):
         raise source.error(fault, line_of(path))
+    for place, item in enumerate(content.get("projections") or ()):
+        _check_weight(source, network, place, item["weight"], ("projections", place, "weight"))
     return network
 
 
@@ -169,7 +174,10 @@ def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | No
         return _tagged(reader, tagged, value, path, unit)
     if typing.get_origin(kind) is dict and isinstance(value, Mapping):
         item = typing.get_args(kind)[1]
-        return {name: _value(reader, item, inner, (*path, name), unit) for name, inner in value.items()}
+        return {
+            name: _value(reader, item, inner, (*path, name), _parameter_unit(name) if unit == "model" else unit)
+            for name, inner in value.items()
+        }
     if Constant in choices and isinstance(value, int | float | str):
         return Constant(_number(reader, value, path, unit))
     if Values in choices and isinstance(value, list):
@@ -225,26 +233,58 @@ def _items(reader: _Reader, kind: Any, value: list[Any], path: KeyPath, unit: st
     return found if typing.get_origin(kind) is list else tuple(found)
 
 
+def _parameter_unit(name: str) -> str:
+    """Return the unit that a parameter of this name has ("model mV"), or that any will do ("model")."""
+    found = next((unit for begin, unit in PARAMETER_UNITS.items() if re.match(begin, name)), "")
+    return f"model {found}".strip()
+
+
+def _weight_unit(model: str) -> str | None:
+    """Return the unit of weights onto neurons of a model: a conductance, a current or a step of the potential."""
+    kinds = {"_cond_": "nS", "_psc_delta": "mV", "_psc_": "pA"}
+    return next((unit for part, unit in kinds.items() if part in model), None)
+
+
+def _check_weight(source: Located, network: Network, place: int, raw: Any, path: KeyPath) -> None:
+    """Raise if a weight is given in a unit that its target does not have; numbers without a unit pass."""
+    post = network.population(network.projections[place].post)
+    unit = _weight_unit(post.model)
+    for text in _leaves(raw):
+        if isinstance(text, str) and unit is not None:
+            try:
+                quantity(text, unit)
+            except AnimatError as error:
+                raise source.error(
+                    f"weights onto {post.name} ({post.model}) are in {unit}: {error.what}", path
+                ) from None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(inner)
+    else:
+        yield value
+
+
 def _number(reader: _Reader, value: Any, path: KeyPath, unit: str | None) -> float:
     try:
-        if unit == "model":
-            return _model_number(value)
+        if unit is not None and unit.startswith("model"):
+            return _model_number(value, unit.split()[1:] or MODEL_UNITS)
         return quantity(value, unit or "")
     except AnimatError as error:
         raise reader.error(f"{reader.named(path)}: {error.what}", path) from None
 
 
-def _model_number(value: Any) -> float:
+def _model_number(value: Any, units: Sequence[str]) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    for unit in MODEL_UNITS:
+    for unit in units:
         try:
             return quantity(value, unit)
         except AnimatError:
             continue
-    raise AnimatError(
-        f"cannot read {value!r}; write a number in the model's unit, or text with one of {', '.join(MODEL_UNITS)}"
-    )
+    raise AnimatError(f"cannot read {value!r}; write a number in the model's unit, or text with {' or '.join(units)}")
 
 
 def _tag(kind: Any) -> str:

@@ -71,7 +71,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ProjectionName(msgspec.Struct, frozen=True):
-    """All synapses from one population to another."""
+    """All synapses from one population to another, whatever their receptors and however many projections."""
 
     pre: str
     post: str

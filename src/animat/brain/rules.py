@@ -81,7 +81,7 @@ class PairwiseBernoulli(msgspec.Struct, frozen=True, tag="pairwise_bernoulli", k
 
     With `images`, a pair on a periodic sheet is drawn once for every image of the box mask that holds it: up to twice
     along each axis where the mask is wider than the sheet. NEST's spatial rules do that with `allow_oversized_mask`;
-    the result has more synapses than the kernel says, and multapses (`animat.brain.images`).
+    the result has more synapses than the kernel says, and multapses (`animat.brain.kernels.image_count`).
     """
 
     p: float | Gaussian

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from animat.brain.distributions import mean
@@ -35,12 +36,22 @@ from animat.brain.network import (
     SynapseModel,
     Uniform,
     Values,
+    check_network,
 )
+from animat.errors import AnimatError
 
-__all__ = ["MEMORY", "NetworkSummary", "PopulationRow", "ProjectionRow", "RegionSummary", "describe_network"]
+__all__ = [
+    "MEMORY",
+    "NetworkSummary",
+    "PopulationRow",
+    "ProjectionRow",
+    "RegionSummary",
+    "check_room",
+    "describe_network",
+]
 
 #: Memory in bytes that a network needs, by engine.
-MEMORY: dict[str, Callable[[Network], float]] = {"nest": expected_memory_bytes}
+MEMORY: dict[str, Callable[[Network, int], float]] = {"nest": expected_memory_bytes}
 
 
 class RegionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +107,15 @@ class NetworkSummary(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: dict[str, float]
 
 
-def describe_network(network: Network) -> NetworkSummary:
-    """Return what stands in a network, without building it."""
+def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSummary:
+    """Return what stands in a network, without building it; memory in so many virtual processes.
+
+    Raises
+    ------
+    AnimatError
+        If it is not sound; see `animat.brain.network.check_network`.
+    """
+    check_network(network)
     known = {population.name: population for population in network.populations}
     onto = {name: (np.zeros(population.size), np.zeros(population.size)) for name, population in known.items()}
     projections = []
@@ -126,8 +144,19 @@ def describe_network(network: Network) -> NetworkSummary:
         regions=regions,
         populations=populations,
         projections=projections,
-        memory_bytes={engine: estimate(network) for engine, estimate in MEMORY.items()},
+        memory_bytes={engine: estimate(network, virtual_processes) for engine, estimate in MEMORY.items()},
     )
+
+
+def check_room(networks: Iterable[Network], virtual_processes: int = 2) -> None:
+    """Raise if the networks need more memory with NEST than this machine has free."""
+    needed = sum(expected_memory_bytes(network, virtual_processes) for network in networks)
+    free = psutil.virtual_memory().available
+    if needed > free:
+        raise AnimatError(
+            f"the brain needs about {needed / 1e9:.1f} GB of memory and this machine has {free / 1e9:.1f} GB free; "
+            "make it smaller"
+        )
 
 
 def _population_row(

@@ -8,7 +8,9 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Static", "Stdp", "Synapse", "SynapseModel", "Tsodyks", "synapse_faults"]
+from animat.brain.distributions import Distribution, bounds
+
+__all__ = ["Static", "Stdp", "Synapse", "SynapseModel", "Tsodyks", "synapse_faults", "weight_faults"]
 
 
 class Static(msgspec.Struct, frozen=True, tag="static"):
@@ -69,6 +71,17 @@ class SynapseModel(msgspec.Struct, frozen=True, tag="model", kw_only=True):
 
 
 Synapse = Static | Stdp | Tsodyks | SynapseModel
+
+
+def weight_faults(synapse: Synapse, weight: Distribution) -> Iterator[str]:
+    """Yield which weights a learning rule could not keep."""
+    low, high = bounds(weight)
+    match synapse:
+        case Stdp(update="power_law") if low <= 0:
+            yield f"the power law needs positive weights; these begin at {low:g}"
+        case Stdp(update="additive" | "multiplicative" as update, w_max=w_max):
+            if not (0 <= low <= high <= w_max or w_max <= low <= high <= 0):
+                yield f"{update} weights stay between 0 and w_max ({w_max:g}), but these lie from {low:g} to {high:g}"
 
 
 def synapse_faults(synapse: Synapse) -> Iterator[str]:

@@ -65,7 +65,7 @@ def rates(
     settings: _Settings = None,
     duration: Annotated[str, typer.Option(help="How long it runs.")] = "1 s",
     after: Annotated[str, typer.Option(help="When counting begins.")] = "0 ms",
-    seed: Annotated[int, typer.Option(help="Seed of wiring, start values and drive.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of wiring, start values and drive.", min=1)] = 1,
     threads: Annotated[int, typer.Option(help="Cores that NEST uses.", min=1)] = 2,
     as_json: _Json = False,
 ) -> None:
@@ -132,7 +132,7 @@ def build(
 ) -> None:
     """Build a network with animat and with plain PyNEST calls, and compare time and memory.
 
-    Without a network: all regions of the rodent brain, a patch of 0.3 mm (29 million synapses, 7 GB).
+    Without a network: all regions of the rodent brain, a patch of 0.3 mm (29 million synapses; plain calls take 7 GB).
 
     Example: animat bench build rodent-brain --set regions=M1 --set size="0.5 mm"
     """

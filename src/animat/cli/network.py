@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from animat.brain.network import Network
+from animat.brain.remote import BrainLink
 from animat.brain.summary import NetworkSummary, describe_network
 from animat.cli.terminal import ProgressLine
 from animat.cli.terminal import console as terminal
@@ -46,21 +48,28 @@ def network(
     sonata: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Draw the synapses and write the network as SONATA files.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of what --sonata draws.", min=0)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of what --sonata draws.", min=1)] = 1,
+    processes: Annotated[
+        int, typer.Option("--virtual-processes", help="NEST's threads in all, for the memory.", min=1)
+    ] = 2,
+    check: Annotated[bool, typer.Option("--check", help="Also ask NEST whether it has all models and names.")] = False,
 ) -> None:
     """Print what a network holds without building it: neurons, synapses, in-degrees, memory.
 
-    Example: animat network rodent-brain --set regions=[M1] --set size="0.4 mm"
+    Example: animat network rodent-brain --set regions=M1 --set size="0.4 mm"
     """
     if network is None:
         _list_networks()
         return
     found = load_network({**network_source(network), **network_parameters(mode, settings or ())})
-    summary = describe_network(found)
+    if check:
+        with closing(BrainLink("nest")) as link:
+            link.check(found)
+    summary = describe_network(found, processes)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
     else:
-        _show(summary, projections)
+        _show(summary, projections, processes)
     if sonata is not None:
         _write_sonata(found, sonata, seed, quiet=as_json)
 
@@ -83,6 +92,8 @@ def network_parameters(mode: str | None, settings: Sequence[str]) -> dict[str, A
         key = key.strip().removeprefix("network.")
         if not equals or not key:
             raise AnimatError(f'--set {setting!r} must look like size="0.4 mm"')
+        if key == "mode" and mode is not None and _value(text) != mode:
+            raise AnimatError(f"--mode {mode} and --set mode={text} contradict each other")
         found[key] = _value(text)
     return found
 
@@ -105,6 +116,18 @@ def _list_networks() -> None:
                 console.print(f"  --set {parameter.name}=...", markup=False)
             else:
                 console.print(f"  --set {parameter.name}={_as_yaml(parameter.default)}", markup=False)
+        for line in _explained(build) if build else ():
+            console.print(f"    {line}", markup=False)
+
+
+def _explained(build: Any) -> list[str]:
+    """Return the lines of the section Parameters of a builder's docstring."""
+    lines = (inspect.getdoc(build) or "").splitlines()
+    if "Parameters" not in lines:
+        return []
+    begin = lines.index("Parameters") + 2
+    ends = [place - 1 for place in range(begin, len(lines)) if lines[place].startswith("----")]
+    return [line for line in lines[begin : min(ends, default=len(lines))] if line.strip()]
 
 
 def _as_yaml(value: Any) -> str:
@@ -120,23 +143,26 @@ def _as_yaml(value: Any) -> str:
     return str(value)
 
 
-def _show(summary: NetworkSummary, projections: bool) -> None:
+def _show(summary: NetworkSummary, projections: bool, processes: int) -> None:
     console.print(f"[bold]{escape(summary.name)}[/]")
     relays = f" and {summary.relays:,} relays" if summary.relays else ""
     synapses = _spread(summary.synapses, summary.synapses_sd)
     console.print(f"{summary.neurons:,} neurons{relays}, {synapses} synapses expected")
-    for note in summary.notes:
-        console.print(f"- {note}", markup=False)
     if any(summary.regions):
         console.print("\n[bold]regions[/]", _regions(summary))
     console.print("\n[bold]populations[/]", _populations(summary))
     if projections:
         console.print("\n[bold]projections[/]", _projections(summary))
+    if summary.notes:
+        console.print("\n[bold]what to know[/]")
+    for note in summary.notes:
+        console.print(f"- {note}", markup=False)
     console.print()
     free = psutil.virtual_memory().available
     for engine, needed in summary.memory_bytes.items():
         fits = "" if needed <= free else "; it does not fit"
-        console.print(f"memory with {engine}: {_bytes(needed)}, of {_bytes(free)} free on this machine{fits}")
+        where = f"{engine} in {processes} virtual processes"
+        console.print(f"memory with {where}: {_bytes(needed)}, of {_bytes(free)} free on this machine{fits}")
 
 
 def _regions(summary: NetworkSummary) -> Table:

@@ -14,6 +14,7 @@ from animat.brain.expectation import expected_synapses
 from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.remote import is_installed
+from animat.brain.summary import check_room
 from animat.errors import AnimatError
 from animat.experiment.events import EventSpec
 from animat.experiment.parts import Parts, build_brain, check_brain, load_parts, open_bodies
@@ -157,16 +158,11 @@ def _check_comparison(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyI
 
 
 def _check_memory(parts: Parts) -> None:
-    needed = sum(expected_memory_bytes(brain) for brain in parts.brains.values() if isinstance(brain, Network))
-    available = psutil.virtual_memory().available
-    if needed > available:
-        experiment = parts.experiment
-        raise AnimatError(
-            f"the brain needs about {needed / 1e9:.1f} GB of memory and this machine has "
-            f"{available / 1e9:.1f} GB free; make it smaller",
-            file=experiment.file,
-            line=experiment.line("brain") if experiment.part.brain else experiment.line("brains"),
-        )
+    experiment = parts.experiment
+    try:
+        check_room(brain for brain in parts.brains.values() if isinstance(brain, Network))
+    except AnimatError as error:
+        raise error.at(experiment.file, experiment.line("brain" if experiment.part.brain else "brains")) from None
 
 
 def _sizes(network: Network) -> tuple[int, float, float]:

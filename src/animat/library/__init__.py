@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
+import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -111,6 +113,8 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
     ]
     if missing:
         raise AnimatError(f"network parameter {missing[0]!r} is missing; all: {', '.join(known)}", file=path)
+    for name, value in parameters.items():
+        _check_type(build, name, value, path)
     try:
         network = build(**parameters)
     except AnimatError as error:
@@ -120,6 +124,22 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
     if not isinstance(network, Network):
         raise AnimatError(f"build() must return an animat Network, got {type(network).__name__}", file=path)
     return network
+
+
+def _check_type(build: Callable[..., object], name: str, value: Any, path: Path) -> None:
+    """Raise if a parameter that is annotated as a plain type gets another; whole numbers pass as numbers."""
+    try:
+        kind = typing.get_type_hints(build).get(name)
+    except NameError:
+        return
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    if kind not in words:
+        return
+    fits = type(value) is kind or (kind is float and type(value) is int)
+    if not fits or (isinstance(value, float) and not math.isfinite(value)):
+        default = inspect.signature(build).parameters[name].default
+        such = f" such as {default!r}" if kind is str and isinstance(default, str) else ""
+        raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}", file=path)
 
 
 @lru_cache(maxsize=16)

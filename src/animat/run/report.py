@@ -164,9 +164,11 @@ def _sections(run: Run, data: dict[str, Any]) -> list[str]:
 def _network(brain: dict[str, Any]) -> str:
     """Return what network ran, and what should be known of it."""
     counts = " and ".join(f"{int(brain[what]):,} {what}" for what in ("neurons", "synapses") if brain.get(what))
-    notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in brain.get("notes") or ())
-    more = f"<details class='note'><summary>What to know of this network</summary><ul>{notes}</ul></details>"
-    return f"<h2>{html.escape(str(brain['network']))}</h2><p class='note'>{counts}</p>{more if notes else ''}"
+    first, *rest = [html.escape(str(note)) for note in brain.get("notes") or ("",)]
+    listed = "".join(f"<li>{note}</li>" for note in rest)
+    more = f"<details class='note'><summary>What else to know of this network</summary><ul>{listed}</ul></details>"
+    heading = f"<h2>Brain: {html.escape(str(brain['network']))}</h2>"
+    return f"{heading}<p class='note'>{counts}. {first}</p>{more if rest else ''}"
 
 
 def _profile(run: Run) -> str:

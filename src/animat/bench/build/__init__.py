@@ -12,6 +12,7 @@ import msgspec
 from animat.brain.expectation import expected_synapses
 from animat.brain.network import Network
 from animat.brain.protocol import Progress
+from animat.brain.summary import check_room
 from animat.errors import AnimatError
 
 __all__ = ["WAYS", "BuildComparison", "BuildRun", "measure_build"]
@@ -87,6 +88,7 @@ def measure_build(network: Network, progress: Progress, *, rounds: int, threads:
     """
     if rounds < 1:
         raise AnimatError(f"measure at least one round, got {rounds}")
+    check_room([network], threads)
     tasks = [Task(way, network, threads, seed) for _ in range(rounds) for way in WAYS]
     expected = list(expected_synapses(network).values())
     return BuildComparison(

@@ -15,6 +15,7 @@ from animat.brain.mean_input import mean_input, why_silent
 from animat.brain.network import Network
 from animat.brain.protocol import BrainSettings, Progress
 from animat.brain.remote import BrainLink
+from animat.brain.summary import check_room
 from animat.errors import AnimatError
 from animat.library import library_path, network_builder
 
@@ -75,8 +76,9 @@ def measure_rates(
     whole steps of 20 ms.
     """
     steps, first = (-(-round(ms * 1e6) // _STEP) for ms in (until_ms, after_ms))
-    if not 0 <= first < steps:
+    if after_ms < 0 or not 0 <= first < steps:
         raise AnimatError(f"the time to count must begin before it ends, got {after_ms:g} to {until_ms:g} ms")
+    check_room([network], virtual_processes or threads)
     counts = np.zeros(len(network.populations))
     kernel_s = memory_mb = 0.0
     link = BrainLink("nest")

@@ -169,7 +169,7 @@ class _Builder:
         elif not isinstance(projection.weight, Constant):
             drawn["weight"] = draw_values(projection.weight, count, for_weights)
         if not isinstance(projection.delay_ms, float | int):
-            drawn["delay"] = np.maximum(draw_delays(projection.delay_ms, count, for_delays), self._resolution_ms)
+            drawn["delay"] = draw_delays(projection.delay_ms, count, for_delays, self._resolution_ms)
         return drawn
 
     def _transmitter(self, population: str, nodes: dict[str, Any]) -> Any:

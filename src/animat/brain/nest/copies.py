@@ -17,17 +17,22 @@ __all__ = ["MOST_CONNECTIONS", "Copies", "Copy"]
 MOST_CONNECTIONS = 134_217_726
 
 
+#: Models whose weights stay as they are set.
+_STILL = ("static_synapse", "bernoulli_synapse", "cont_delay_synapse", "ht_synapse", "quantal_stp_synapse", "tsodyks")
+
+
 class Copy(msgspec.Struct, frozen=True):
     """A copy of a synapse model that holds connections of a projection.
 
     `cut` are its parameters that stop the projection and `whole` those that undo it; where it has none, or with
-    `each`, the weights are set one by one.
+    `each`, the weights are set one by one. One that `learns` would not stay cut.
     """
 
     name: str
     cut: dict[str, float] = {}
     whole: dict[str, float] = {}
     each: bool = True
+    learns: bool = False
 
 
 class Copies:
@@ -66,4 +71,4 @@ def _copy(name: str, kind: SynapseType, common: Mapping[str, Any]) -> Copy:
         return Copy(name, {"weight": 0.0}, {"weight": float(common["weight"])}, each=False)
     if kind.own and "lambda" in kind.params:
         return Copy(name, {"lambda": 0.0}, {"lambda": kind.params["lambda"]})
-    return Copy(name)
+    return Copy(name, learns=not kind.model.startswith(_STILL))

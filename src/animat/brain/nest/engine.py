@@ -69,6 +69,12 @@ class NestEngine:
         nest = import_nest(lean=True)
         install_modules(nest, network.modules)
         check_capabilities(network, KernelCatalogue(nest))
+        for population in network.populations:
+            try:
+                nest.Create(population.model, params=dict(population.params))
+            except nest.NESTError as error:
+                raise AnimatError(f"population {population.name} ({population.model}): {error}") from None
+        nest.ResetKernel()
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""

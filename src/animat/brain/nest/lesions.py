@@ -65,6 +65,12 @@ class Lesions:
             return
         known = list(self._copies.get(names, {}).values()) if self._copies is not None else None
         for copy in known or ():
+            if cut and copy.learns:
+                raise AnimatError(
+                    f"the projection {names[0]}->{names[1]} cannot be cut: its synapses ({copy.name}) learn and would "
+                    "grow again; describe them with `stdp`, or silence the source"
+                )
+        for copy in known or ():
             if copy.cut:
                 self._nest.SetDefaults(copy.name, copy.cut if cut else copy.whole)
         if not cut:

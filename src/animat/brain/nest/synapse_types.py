@@ -128,7 +128,8 @@ def _fits(nodes: int, virtual_processes: int) -> bool:
 def synapse_types(network: Network, synapses: Sequence[float], virtual_processes: int) -> tuple[SynapseType, ...]:
     """Return the type of every projection, in order; `synapses` are their expected numbers."""
     compact = compact_targets(network, synapses, virtual_processes)
-    worth = _worth_a_copy(network, synapses, virtual_processes)
+    plastic = [place for place, item in enumerate(network.projections) if isinstance(item.synapse, Stdp)][:MOST_COPIES]
+    worth = _worth_a_copy(network, synapses, virtual_processes, MOST_COPIES - len(plastic)) | set(plastic)
     return tuple(
         _type(projection, projection.post in compact and not projection.receptor, place in worth)
         for place, projection in enumerate(network.projections)
@@ -143,11 +144,11 @@ def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
         case Static():
             return SynapseType(f"static_synapse{hpc}")
         case Stdp(update="power_law") as stdp:
-            return SynapseType(f"stdp_pl_synapse_hom{hpc}", {**_stdp(stdp), "mu": stdp.mu}, own=True)
+            return SynapseType(f"stdp_pl_synapse_hom{hpc}", {**_stdp(stdp), "mu": stdp.mu}, own=copy)
         case Stdp() as stdp:
             mu = {"additive": 0.0, "multiplicative": 1.0}[stdp.update]
             params = {**_stdp(stdp), "mu_plus": mu, "mu_minus": mu, "Wmax": stdp.w_max}
-            return SynapseType(f"stdp_synapse_hom{hpc}", params, own=True)
+            return SynapseType(f"stdp_synapse_hom{hpc}", params, own=copy)
         case Tsodyks(utilization=u, tau_rec_ms=recovery, tau_fac_ms=facilitation):
             params = {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
             return SynapseType(f"tsodyks2_synapse{hpc}", params)
@@ -161,8 +162,8 @@ def _stdp(stdp: Stdp) -> dict[str, float]:
     return {"lambda": stdp.learning_rate, "alpha": stdp.alpha, "tau_plus": stdp.tau_plus_ms}
 
 
-def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes: int) -> set[int]:
-    """Return the places of projections that need less memory when their weight belongs to a copy of their own."""
+def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes: int, most: int) -> set[int]:
+    """Return at most so many places of projections that need less memory with a copy of their own."""
     sizes = {population.name: population.size for population in network.populations}
     saved = np.zeros(len(network.projections))
     for place, projection in enumerate(network.projections):
@@ -170,7 +171,7 @@ def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes
             copies = COPY_BYTES_PER_NEURON * sum(sizes.values())
             cost = copies + source_bytes(sizes[projection.pre], synapses[place], virtual_processes)
             saved[place] = 8 * synapses[place] - cost
-    largest = np.argsort(-saved, kind="stable")[:MOST_COPIES]
+    largest = np.argsort(-saved, kind="stable")[:most]
     return {int(place) for place in largest if saved[place] > 0}
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -188,7 +189,7 @@ def build(
 def _regions(regions: Sequence[str] | str) -> list[str]:
     if regions == "all":
         return list(REGIONS)
-    names = list(map(str, regions)) if isinstance(regions, list | tuple) else [str(regions)]
+    names = list(map(str, regions)) if isinstance(regions, list | tuple) else re.split(r"\s*,\s*", str(regions))
     if not names or len(set(names)) != len(names):
         raise AnimatError(f"regions must name each region once, got {regions!r}; known: all, {', '.join(REGIONS)}")
     for name in names:

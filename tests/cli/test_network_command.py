@@ -76,16 +76,52 @@ def test_without_a_name_it_lists_what_ships():
     assert "rodent-brain: Return" in done.stdout and "--set mode=clean" in done.stdout
 
 
+def test_what_the_engine_lacks_is_said_when_asked(tmp_path):
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("populations:\n  A: {model: iaf_psc_alpha, size: 2}\n", encoding="utf-8")
+    assert run(wrong, "--check").returncode == 0
+    wrong.write_text("populations:\n  A: {model: iaf_psc_alfa, size: 2}\n", encoding="utf-8")
+    assert run(wrong).returncode == 0
+    done = run(wrong, "--check")
+    assert done.returncode == 1 and "Did you mean 'iaf_psc_alpha'" in done.stderr
+    wrong.write_text("populations:\n  A: {model: iaf_psc_alpha, size: 2, params: {C_m: -250 pF}}\n", encoding="utf-8")
+    done = run(wrong, "--check")
+    assert done.returncode == 1 and "Capacitance must be > 0" in done.stderr
+
+
+def test_memory_is_said_for_so_many_virtual_processes():
+    few, many = (
+        json.loads(run("balanced-network", "--set", "scale=20", "--json", "--virtual-processes", n).stdout)
+        for n in (2, 36)
+    )
+    assert few["memory_bytes"]["nest"] > 1.3 * many["memory_bytes"]["nest"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("balanced-network", "--set", "plastic=no"), "plastic must be true or false"),
+        (("balanced-network", "--set", "scale=abc"), "scale must be a number"),
+        (("balanced-network", "--set", "scale=1e9"), "32 bits"),
+        (("rodent-brain", "--set", "golgi_to_granule_p=abc"), "must be a number"),
+        (("rodent-brain", "--mode", "clean", "--set", "mode=as-published"), "contradict"),
+    ],
+)
+def test_wrong_parameters_are_explained(words, said):
+    done = run(*words)
+    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+
+
 def test_a_table_for_people(file):
     done = run(file, "--projections")
     assert done.returncode == 0, done.stderr
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
-    assert lines[:3] == [
+    assert lines[:2] == [
         "two populations",
         # 2,000 pairs with p = 1/2: standard deviation 22.4; the in-degree is exact.
         "250 neurons and 10 relays, 2,000 ± 22 synapses expected",
-        "- made for a test",
     ]
+    assert "- made for a test" in lines
     assert "cortex 250 0 2,000 22" in lines and "thalamus 0 10 0 0" in lines
     assert "cortex E iaf_psc_alpha 200 400 5.0 1.6 8,000" in lines
     assert "E I in-degree 20 static 60 1.5 1,000 0" in lines
