@@ -23,7 +23,7 @@ from animat.brain.network import (
 )
 from animat.brain.rules import needs_layout
 
-__all__ = ["expected_indegree", "expected_projection", "expected_synapses"]
+__all__ = ["expected_counts", "expected_indegree", "expected_projection", "expected_synapses"]
 
 #: Pairs at a time where they have to be summed one by one.
 _BLOCK = 1 << 20
@@ -41,6 +41,12 @@ def expected_synapses(network: Network) -> dict[str, tuple[float, float]]:
         before = found.get(projection.name, (0.0, 0.0))
         found[projection.name] = (before[0] + mean, math.hypot(before[1], sd))
     return found
+
+
+def expected_counts(network: Network) -> list[float]:
+    """Return the expected number of synapses of every projection, in order."""
+    known = {population.name: population for population in network.populations}
+    return [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
 
 
 def expected_projection(projection: Projection, pre: Population, post: Population) -> tuple[float, float]:

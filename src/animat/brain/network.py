@@ -71,6 +71,8 @@ __all__ = [
     "check_network",
     "network_faults",
     "positions",
+    "tau_minus_ms",
+    "weight_unit",
 ]
 
 #: Models that hand every spike on and are not counted as neurons.
@@ -163,6 +165,17 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     def neurons(self) -> int:
         """Number of neurons, relays not counted."""
         return sum(population.size for population in self.populations if not population.relay)
+
+
+def weight_unit(model: str) -> str | None:
+    """Return the unit of weights onto a model, by NEST's names: nS, pA, or a step in mV; None: unknown."""
+    kinds = {"_cond_": "nS", "_psc_delta": "mV", "_psc_": "pA"}
+    return next((unit for part, unit in kinds.items() if part in model), None)
+
+
+def tau_minus_ms(network: Network) -> dict[str, float]:
+    """Return how long (ms) the neurons of populations that STDP projections reach remember their spikes."""
+    return {item.post: item.synapse.tau_minus_ms for item in network.projections if isinstance(item.synapse, Stdp)}
 
 
 def check_network(network: Network) -> None:

@@ -35,7 +35,7 @@ from typing import Any
 
 import msgspec
 
-from animat.brain.network import Constant, Distribution, Network, Values, network_faults
+from animat.brain.network import Constant, Distribution, Network, Values, network_faults, weight_unit
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 from animat.yaml_lines import KeyPath, Located, dump_yaml, load_yaml, parse_yaml
@@ -239,16 +239,10 @@ def _parameter_unit(name: str) -> str:
     return f"model {found}".strip()
 
 
-def _weight_unit(model: str) -> str | None:
-    """Return the unit of weights onto neurons of a model: a conductance, a current or a step of the potential."""
-    kinds = {"_cond_": "nS", "_psc_delta": "mV", "_psc_": "pA"}
-    return next((unit for part, unit in kinds.items() if part in model), None)
-
-
 def _check_weight(source: Located, network: Network, place: int, raw: Any, path: KeyPath) -> None:
     """Raise if a weight is given in a unit that its target does not have; numbers without a unit pass."""
     post = network.population(network.projections[place].post)
-    unit = _weight_unit(post.model)
+    unit = weight_unit(post.model)
     for text in _leaves(raw):
         if isinstance(text, str) and unit is not None:
             try:

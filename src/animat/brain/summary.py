@@ -148,9 +148,9 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
     )
 
 
-def check_room(networks: Iterable[Network], virtual_processes: int = 2) -> None:
-    """Raise if the networks need more memory with NEST than this machine has free."""
-    needed = sum(expected_memory_bytes(network, virtual_processes) for network in networks)
+def check_room(networks: Iterable[tuple[Network, int]]) -> None:
+    """Raise if networks, each in so many virtual processes, need more memory with NEST than this machine has free."""
+    needed = sum(expected_memory_bytes(network, processes) for network, processes in networks)
     free = psutil.virtual_memory().available
     if needed > free:
         raise AnimatError(

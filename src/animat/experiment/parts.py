@@ -14,7 +14,7 @@ import msgspec
 from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
-from animat.brain.network import Network
+from animat.brain.network import Network, weight_unit
 from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
@@ -140,7 +140,7 @@ class Parts:
                 continue
             for selection in declaration.device.neurons:
                 model = brain.population(selection.population).model
-                right = "nS" if "_cond_" in model else "pA" if "_psc_" in model else declaration.weight_unit
+                right = weight_unit(model) or declaration.weight_unit
                 if declaration.weight_unit != right:
                     raise AnimatError(
                         f"{function.name}({parameter}=...): {selection.population} are {model} neurons, whose "

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from animat.body.protocol import BodyEngine, BodyInfo
-from animat.brain.expectation import expected_synapses
+from animat.brain.expectation import expected_counts
 from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.remote import is_installed
@@ -89,7 +89,10 @@ def validate(
             )
         if experiment.part.duration is not None and at >= experiment.part.duration:
             remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
-    brains = {name: _sizes(brain) if isinstance(brain, Network) else None for name, brain in parts.brains.items()}
+    brains = {
+        name: _sizes(brain, _processes(experiment, name)) if isinstance(brain, Network) else None
+        for name, brain in parts.brains.items()
+    }
     return Validation(
         parts, schedule_rows(parts.functions), brains, psutil.virtual_memory().available, dict(sizes), remarks
     )
@@ -160,11 +163,17 @@ def _check_comparison(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyI
 def _check_memory(parts: Parts) -> None:
     experiment = parts.experiment
     try:
-        check_room(brain for brain in parts.brains.values() if isinstance(brain, Network))
+        check_room(
+            (brain, _processes(experiment, name)) for name, brain in parts.brains.items() if isinstance(brain, Network)
+        )
     except AnimatError as error:
         raise error.at(experiment.file, experiment.line("brain" if experiment.part.brain else "brains")) from None
 
 
-def _sizes(network: Network) -> tuple[int, float, float]:
-    synapses = sum(mean for mean, _ in expected_synapses(network).values())
-    return network.neurons, synapses, expected_memory_bytes(network)
+def _processes(experiment: Experiment, brain: str) -> int:
+    part = experiment.part.all_brains[brain]
+    return part.virtual_processes or part.threads
+
+
+def _sizes(network: Network, processes: int) -> tuple[int, float, float]:
+    return network.neurons, sum(expected_counts(network)), expected_memory_bytes(network, processes)

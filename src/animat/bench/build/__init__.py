@@ -88,7 +88,7 @@ def measure_build(network: Network, progress: Progress, *, rounds: int, threads:
     """
     if rounds < 1:
         raise AnimatError(f"measure at least one round, got {rounds}")
-    check_room([network], threads)
+    check_room([(network, threads)])
     tasks = [Task(way, network, threads, seed) for _ in range(rounds) for way in WAYS]
     expected = list(expected_synapses(network).values())
     return BuildComparison(

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.draw import draw_delays, draw_pairs, draw_values, generator
-from animat.brain.expectation import expected_projection
+from animat.brain.expectation import expected_counts
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.copies import Copies, Copy
 from animat.brain.nest.modules import install_modules
 from animat.brain.nest.synapse_types import creation_order, synapse_types
-from animat.brain.network import Constant, Network, Population, Projection, Stdp, SynapseModel, Values
+from animat.brain.network import Constant, Network, Population, Projection, SynapseModel, Values, tau_minus_ms
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
 
@@ -72,7 +72,8 @@ class _Builder:
         self._resolution_ms = resolution_ms
         known = {population.name: population for population in network.populations}
         self._known = known
-        expected = [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
+        self._tau_minus = tau_minus_ms(network)
+        expected = expected_counts(network)
         self._types = synapse_types(network, expected, processes)
         self._order = creation_order(network, expected, processes)
         self._copies = Copies(nest, processes)
@@ -110,7 +111,8 @@ class _Builder:
         network = self._network
         params: dict[str, Any] = dict(population.params)
         params |= {name: value.value for name, value in population.initial.items() if isinstance(value, Constant)}
-        params |= _tau_minus(network, population)
+        if population.name in self._tau_minus:
+            params["tau_minus"] = self._tau_minus[population.name]
         try:
             made = self._nest.Create(population.model, population.size, params=params)
             rng = generator(self._seed, len(network.projections) + place)
@@ -199,14 +201,6 @@ class _Builder:
         if total >= 1e6:
             return f"projection {projection.name} ({done / 1e6:.1f} of {total / 1e6:.1f} million synapses)"
         return f"projection {projection.name} ({done:,} of {total:,.0f} synapses)"
-
-
-def _tau_minus(network: Network, population: Population) -> dict[str, float]:
-    """Return the time constant with which the neurons' spikes are remembered by STDP, if a projection wants one."""
-    for projection in network.projections:
-        if projection.post == population.name and isinstance(projection.synapse, Stdp):
-            return {"tau_minus": projection.synapse.tau_minus_ms}
-    return {}
 
 
 def _gathered(pairs: Iterable[_Pairs]) -> Iterator[_Pairs]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from animat.brain.expectation import expected_projection
+from animat.brain.expectation import expected_counts
 from animat.brain.nest.synapse_types import COPY_BYTES_PER_NEURON, SynapseType, source_bytes, synapse_types
 from animat.brain.network import Constant, Delay, LogNormal, Network, Normal, Population, Uniform
 
@@ -62,8 +62,7 @@ def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float
     takes (`synapse_types`), the recorder of all spikes, and NEST's tables of sources. Against measured runs it lies
     within 10 %; what grows with activity (spike histories of STDP) is not in it.
     """
-    known = {population.name: population for population in network.populations}
-    synapses = [expected_projection(item, known[item.pre], known[item.post])[0] for item in network.projections]
+    synapses = expected_counts(network)
     types = synapse_types(network, synapses, virtual_processes)
     steps = _delay_steps(network)
     total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + _chunk_bytes(network, synapses)

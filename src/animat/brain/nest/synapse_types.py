@@ -18,6 +18,7 @@ from animat.brain.network import (
     Projection,
     Static,
     Stdp,
+    Synapse,
     SynapseModel,
     Tsodyks,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "compact_targets",
     "creation_order",
     "source_bytes",
+    "synapse_params",
     "synapse_types",
 ]
 
@@ -138,28 +140,37 @@ def synapse_types(network: Network, synapses: Sequence[float], virtual_processes
 
 def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
     hpc = "_hpc" if compact else ""
+    params = synapse_params(projection.synapse)
     match projection.synapse:
         case Static() if copy:
             return SynapseType(f"static_synapse_hom_w{hpc}", own=True, common_weight=True)
         case Static():
             return SynapseType(f"static_synapse{hpc}")
-        case Stdp(update="power_law") as stdp:
-            return SynapseType(f"stdp_pl_synapse_hom{hpc}", {**_stdp(stdp), "mu": stdp.mu}, own=copy)
-        case Stdp() as stdp:
-            mu = {"additive": 0.0, "multiplicative": 1.0}[stdp.update]
-            params = {**_stdp(stdp), "mu_plus": mu, "mu_minus": mu, "Wmax": stdp.w_max}
+        case Stdp(update="power_law"):
+            return SynapseType(f"stdp_pl_synapse_hom{hpc}", params, own=copy)
+        case Stdp():
             return SynapseType(f"stdp_synapse_hom{hpc}", params, own=copy)
-        case Tsodyks(utilization=u, tau_rec_ms=recovery, tau_fac_ms=facilitation):
-            params = {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
+        case Tsodyks():
             return SynapseType(f"tsodyks2_synapse{hpc}", params)
-        case SynapseModel(name=name, params=given, modulated_by=modulator):
-            common = "_hom_w" in name
-            return SynapseType(name, dict(given), own=common, common_weight=common, modulated_by=modulator)
+        case SynapseModel(name=name, modulated_by=modulator):
+            return SynapseType(name, params, modulated_by=modulator)
     raise AssertionError(projection.synapse)
 
 
-def _stdp(stdp: Stdp) -> dict[str, float]:
-    return {"lambda": stdp.learning_rate, "alpha": stdp.alpha, "tau_plus": stdp.tau_plus_ms}
+def synapse_params(synapse: Synapse) -> dict[str, float]:
+    """Return the parameters of NEST's model that does what is described, by NEST's names."""
+    match synapse:
+        case Stdp(update=update):
+            params = {"lambda": synapse.learning_rate, "alpha": synapse.alpha, "tau_plus": synapse.tau_plus_ms}
+            if update == "power_law":
+                return params | {"mu": synapse.mu}
+            mu = 0.0 if update == "additive" else 1.0
+            return params | {"mu_plus": mu, "mu_minus": mu, "Wmax": synapse.w_max}
+        case Tsodyks(utilization=u, tau_rec_ms=recovery, tau_fac_ms=facilitation):
+            return {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
+        case SynapseModel(params=params):
+            return dict(params)
+    return {}
 
 
 def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes: int, most: int) -> set[int]:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from animat.brain.draw import draw_delays, draw_pairs, draw_values, generator
-from animat.brain.expectation import expected_projection
+from animat.brain.expectation import expected_counts
 from animat.brain.network import Constant, Network
 from animat.brain.protocol import Progress
 from animat.brain.sonata.columns import NODE_ID, Column, mark
@@ -26,10 +26,7 @@ def write_edges(
     `nodes` maps populations to node populations. A projection without a synapse is left out, because readers stumble
     over an edge population without edges.
     """
-    expected = [
-        expected_projection(projection, network.population(projection.pre), network.population(projection.post))[0]
-        for projection in network.projections
-    ]
+    expected = expected_counts(network)
     done, total = 0.0, max(sum(expected), 1.0)
     counts = []
     with h5py.File(path, "w") as file:

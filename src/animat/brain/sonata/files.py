@@ -8,7 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from animat.brain.network import Drive, Network, Population, Static, Stdp, Synapse, SynapseModel, Tsodyks
+from animat.brain.nest.synapse_types import synapse_params
+from animat.brain.network import (
+    Drive,
+    Network,
+    Population,
+    Static,
+    Stdp,
+    Synapse,
+    SynapseModel,
+    Tsodyks,
+    tau_minus_ms,
+)
 from animat.brain.protocol import Progress
 from animat.brain.sonata.edges import write_edges
 from animat.brain.sonata.nodes import write_nodes
@@ -58,11 +69,7 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 
 def _write_node_types(network: Network, names: Mapping[str, str], folder: Path) -> None:
-    tau_minus = {
-        projection.post: {"tau_minus": projection.synapse.tau_minus_ms}
-        for projection in network.projections
-        if isinstance(projection.synapse, Stdp)
-    }
+    tau_minus = {name: {"tau_minus": tau} for name, tau in tau_minus_ms(network).items()}
     rows = []
     for place, population in enumerate(network.populations):
         name = names[population.name]
@@ -100,31 +107,34 @@ def _write_edge_types(network: Network, names: Mapping[int, str], folder: Path) 
     rows = []
     for place, name in names.items():
         projection = network.projections[place]
-        model, params = _synapse_model(projection.synapse)
+        params = synapse_params(projection.synapse)
         if projection.receptor is not None:
             params = {**params, "receptor_type": projection.receptor}
         _write_json(folder / SYNAPSES / f"{name}.json", params)
         rows.append(
-            {"edge_type_id": place, "population": name, "model_template": model, "dynamics_params": f"{name}.json"}
+            {
+                "edge_type_id": place,
+                "population": name,
+                "model_template": _synapse_model(projection.synapse),
+                "dynamics_params": f"{name}.json",
+            }
         )
     _write_table(folder / "edge_types.csv", rows)
 
 
-def _synapse_model(synapse: Synapse) -> tuple[str, dict[str, float]]:
-    """Return NEST's model with its parameters, those of one synapse where NEST has such a model."""
+def _synapse_model(synapse: Synapse) -> str:
+    """Return NEST's model, the one with parameters of its own for every synapse where NEST has it."""
     match synapse:
         case Static():
-            return "static_synapse", {}
+            return "static_synapse"
+        case Stdp(update="power_law"):
+            return "stdp_pl_synapse_hom"
         case Stdp():
-            params = {"lambda": synapse.learning_rate, "alpha": synapse.alpha, "tau_plus": synapse.tau_plus_ms}
-            if synapse.update == "power_law":
-                return "stdp_pl_synapse_hom", params | {"mu": synapse.mu}
-            mu = 0.0 if synapse.update == "additive" else 1.0
-            return "stdp_synapse", params | {"mu_plus": mu, "mu_minus": mu, "Wmax": synapse.w_max}
-        case Tsodyks(utilization=u, tau_rec_ms=recovery, tau_fac_ms=facilitation):
-            return "tsodyks2_synapse", {"U": u, "u": u, "x": 1.0, "tau_rec": recovery, "tau_fac": facilitation}
-        case SynapseModel(name=name, params=given):
-            return name, dict(given)
+            return "stdp_synapse"
+        case Tsodyks():
+            return "tsodyks2_synapse"
+        case SynapseModel(name=name):
+            return name
     raise AssertionError(synapse)
 
 

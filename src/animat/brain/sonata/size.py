@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from animat.brain.expectation import expected_projection
+from animat.brain.expectation import expected_counts
 from animat.brain.network import Constant, Network
 
 __all__ = ["expected_file_bytes"]
@@ -22,9 +22,8 @@ def expected_file_bytes(network: Network) -> float:
     for population in network.populations:
         row = NEURON_BYTES + POSITION_BYTES * (population.layout is not None) + START_BYTES * len(population.initial)
         total += NODE_POPULATION_BYTES + row * population.size
-    for projection in network.projections:
+    for projection, edges in zip(network.projections, expected_counts(network), strict=True):
         pre, post = network.population(projection.pre), network.population(projection.post)
-        edges, _ = expected_projection(projection, pre, post)
         drawn = (not isinstance(projection.weight, Constant)) + (not isinstance(projection.delay_ms, float | int))
         total += edges * (EDGE_BYTES + DRAWN_BYTES * drawn) * 17 / 16
         total += RANGE_BYTES * (edges + min(edges, max(pre.size, post.size)))
