@@ -153,7 +153,8 @@ def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
         case Tsodyks():
             return SynapseType(f"tsodyks2_synapse{hpc}", params)
         case SynapseModel(name=name, modulated_by=modulator):
-            return SynapseType(name, params, modulated_by=modulator)
+            common = "_hom_w" in name
+            return SynapseType(name, params, own=common, common_weight=common, modulated_by=modulator)
     raise AssertionError(projection.synapse)
 
 
