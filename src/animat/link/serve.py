@@ -9,7 +9,7 @@ import platform
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import zmq
 
 from animat.errors import AnimatError
+from animat.link.collective import Collective, Handler, Handlers
 from animat.link.wire import (
     ERROR,
     HELLO,
@@ -32,10 +33,7 @@ from animat.link.wire import (
     encode,
 )
 
-__all__ = ["Handlers", "Progress", "run_worker"]
-
-#: Functions by method name; their annotated parameters say how the arguments are decoded.
-Handlers = Mapping[str, Callable[..., Any]]
+__all__ = ["Progress", "run_worker"]
 
 #: What a served module's ``handlers(progress)`` receives: call it with a text and the fraction done.
 Progress = Callable[[str, float], None]
@@ -74,7 +72,7 @@ def _serve(socket: zmq.Socket[bytes], lost: zmq.Socket[bytes], invitation: Invit
 
     try:
         handlers: Handlers = _module(invitation.serve).handlers(progress)
-        served = {name.encode(): (call, decoder(arguments_type(call))) for name, call in handlers.items()}
+        served = {name.encode(): _served(handler) for name, handler in handlers.items()}
     except Exception as error:
         socket.send_multipart([ERROR, encode(_failure(error))])
         return
@@ -95,6 +93,14 @@ def _serve(socket: zmq.Socket[bytes], lost: zmq.Socket[bytes], invitation: Invit
         except Exception as error:
             answer = [ERROR, encode(_failure(error))]
         socket.send_multipart(answer)
+
+
+def _served(handler: Handler) -> tuple[Callable[..., Any], Any]:
+    """Return the function of a handler in one process, and the decoder of its arguments."""
+    if isinstance(handler, Collective):
+        part, merge = handler.part, handler.merge
+        return lambda *arguments: merge([part(*arguments)]), decoder(arguments_type(part))
+    return handler, decoder(arguments_type(handler))
 
 
 def _module(serve: str) -> ModuleType:
