@@ -16,7 +16,7 @@ RUN_FLAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test test-all checks clean
+.PHONY: help run setup engine test test-all checks clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +28,16 @@ run: $(VENV)/.installed  ## set up and run the main experiment: a motor cortex m
 
 setup: $(VENV)/.installed-dev  ## set up everything for working on animat
 
-test: checks  ## set up and run all checks that take seconds to minutes
+engine: $(VENV)/.installed-dev  ## build NEST with MPI into the cache, unless it is there (minutes, once)
+	@scripts/system_packages.sh engine
+	@$(BIN)/animat engine install nest-mpi --models needed
+
+test: checks engine  ## set up and run all checks that take seconds to minutes
 	@echo "==> tests (without the slow ones)"
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-all: checks  ## the same with the slow tests
+test-all: checks engine  ## the same with the slow tests
+	@scripts/system_packages.sh browser
 	@echo "==> tests"
 	@$(BIN)/python -m pytest
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from animat.brain.install import EngineInstall
+from animat.brain.install import nest_mpi as find_nest_mpi
+from animat.errors import AnimatError
+
 NETWORK = """\
 name: small
 populations:
@@ -96,3 +100,12 @@ def pendulum(tmp_path: Path) -> MakeExperiment:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def nest_mpi() -> EngineInstall:
+    """The NEST with MPI that `make test` builds when it is missing."""
+    try:
+        return find_nest_mpi()
+    except AnimatError as error:
+        pytest.fail(f"{error}; or: make engine", pytrace=False)
