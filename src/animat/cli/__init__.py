@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from animat.cli import attach, bench, describe, engine, export, info, network, new, run, validate, verify
+from animat.cli import attach, bench, brain, describe, engine, export, info, network, new, run, validate, verify
 from animat.cli.terminal import errors
 from animat.errors import AnimatError
 
@@ -33,6 +33,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(bench.app, name="bench")
+app.add_typer(brain.app, name="brain")
 app.add_typer(engine.app, name="engine")
 
 

@@ -1,0 +1,72 @@
+"""Run a script in one process and take what it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import traceback
+from typing import Any
+
+import nest
+import numpy as np
+
+from animat.brain.nest.dialect.plain import plain
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["explained", "run_script"]
+
+_NAME = "<script>"
+
+
+def run_script(source: str, returned: str | list[str] | None) -> tuple[Any, str]:
+    """Run Python code in a namespace of its own and return the variables asked for, and what it printed.
+
+    Raises
+    ------
+    AnimatError
+        For any exception of the script, `SystemExit` and endless recursion too; `line` is the script's.
+    """
+    names: dict[str, Any] = {"__name__": "__main__", "nest": nest, "np": np, "numpy": np}
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        try:
+            exec(compile(source, _NAME, "exec"), names)
+        except BaseException as error:
+            raise explained(error) from None
+    return _returned(names, returned), printed.getvalue()
+
+
+def _returned(names: dict[str, Any], returned: str | list[str] | None) -> Any:
+    if returned is None:
+        return None
+    for name in [returned] if isinstance(returned, str) else returned:
+        if name not in names:
+            own = [one for one in names if not one.startswith("__")]
+            raise unknown_name("variable to return", name, own)
+    if isinstance(returned, str):
+        return plain(names[returned], returned)
+    return {name: plain(names[name], name) for name in returned}
+
+
+def explained(error: BaseException) -> AnimatError:
+    """Return an exception as an error for the user, with the script's line where it has one."""
+    if isinstance(error, AnimatError):
+        return error
+    kind = type(error).__name__
+    if isinstance(error, SystemExit):
+        text = f"the script ended itself (exit {error.code!r}); the brain goes on"
+    else:
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    if type(error).__module__ == "NESTErrors":
+        kind += " (NESTError)"
+        text = text or "NEST gave no reason; its log may"
+    line = _line(error)
+    where = "" if line is None else f" at line {line}"
+    return AnimatError(f"{kind}{where}: {text}", line=line)
+
+
+def _line(error: BaseException) -> int | None:
+    if isinstance(error, SyntaxError) and error.filename == _NAME:
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == _NAME]
+    return lines[-1] if lines else None

@@ -1,0 +1,141 @@
+"""GetStatus and SetStatus of nodes and connections, each process its own share of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from animat.brain.nest.dialect.arguments import Connection
+from animat.brain.nest.dialect.merge import merge_status
+from animat.brain.nest.dialect.nodes import collection, local, own_connections
+from animat.brain.nest.dialect.plain import plain
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["Share", "connection_share", "node_share", "put_together", "set_connections", "set_nodes", "shares_of"]
+
+
+class Share(msgspec.Struct):
+    """The statuses that one process has, by place in the request; `count` is the number asked for."""
+
+    count: int
+    places: list[int]
+    statuses: list[dict[str, Any]]
+
+
+def node_share(ids: list[int]) -> Share:
+    """Return the statuses of this process's nodes."""
+    here = local(sorted(set(ids)))
+    by_id = dict(zip(here, _statuses(here), strict=True))
+    places = [place for place, node in enumerate(ids) if node in by_id]
+    return Share(len(ids), places, [by_id[ids[place]] for place in places])
+
+
+def _statuses(ids: list[int]) -> Iterable[dict[str, Any]]:
+    if not ids:
+        return []
+    if len(ids) == 1:
+        return [plain(collection(ids).get())]
+    columns = collection(ids).get()
+    names = list(columns)
+    rows = zip(*columns.values(), strict=True)
+    return [plain({k: v for k, v in zip(names, row, strict=True) if v is not None}) for row in rows]
+
+
+def connection_share(wanted: list[Connection]) -> Share:
+    """Return the statuses of this process's connections."""
+    places, found = own_connections(wanted)
+    return Share(len(wanted), places, [plain(one.get()) for one in found])
+
+
+def put_together(shares: list[Share], keys: str | list[str] | None) -> list[Any]:
+    """Return the answer of GetStatus: dictionaries, or values of one key, or lists of values of several."""
+    found: list[list[dict[str, Any]]] = [[] for _ in range(shares[0].count)]
+    for share in shares:
+        for place, status in zip(share.places, share.statuses, strict=True):
+            found[place].append(status)
+    if not all(found):
+        raise AnimatError(f"there is no such connection as number {found.index([])} of the request")
+    merged = [merge_status(statuses) for statuses in found]
+    if keys is None:
+        return merged
+    if isinstance(keys, str):
+        return [_value(status, keys) for status in merged]
+    return [[_value(status, key) for key in keys] for status in merged]
+
+
+def _value(status: dict[str, Any], key: str) -> Any:
+    if key not in status:
+        raise unknown_name(f"parameter of {status.get('model', status.get('synapse_model'))}", key, status)
+    return status[key]
+
+
+def shares_of(params: Any, value: Any, count: int) -> list[dict[str, Any]]:
+    """Return one dictionary for all, or one for each, from what SetStatus takes after the nodes."""
+    if isinstance(params, str):
+        if isinstance(value, list):
+            return _each([{params: one} for one in value], count)
+        return [{params: value}]
+    if isinstance(params, list) and all(isinstance(one, dict) for one in params):
+        return params if len(params) == 1 else _each(params, count)
+    if isinstance(params, dict):
+        return [params]
+    raise AnimatError("params is a dictionary, a list of one for each, or a name followed by its value (val)")
+
+
+def _each(params: list[dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    if len(params) != count:
+        raise AnimatError(f"{len(params)} values for {count} nodes or connections; give one for each or one for all")
+    return params
+
+
+def set_nodes(ids: list[int], params: Any, value: Any = None) -> None:
+    """Set parameters of those nodes that this process has."""
+    here = local(sorted(set(ids)))
+    place = {node: at for at, node in enumerate(ids)}
+    if isinstance(params, str) and isinstance(value, list):
+        params = {params: value}
+    shared = shares_of(params, value, len(ids))
+    if len(shared) == 1 and here:
+        _set_all(here, shared[0], place, len(ids))
+    elif len(shared) > 1:
+        for node in here:
+            collection([node]).set(shared[place[node]])
+
+
+def _set_all(here: list[int], params: dict[str, Any], place: dict[int, int], count: int) -> None:
+    """Set the same of all nodes, but a list of a parameter that takes no list is one value for each."""
+    first = collection(here[:1]).get()
+    lists = {
+        key for key, value in params.items() if isinstance(value, list) and _is_single(first.get(key)) and key in first
+    }
+    for key in lists:
+        if len(params[key]) != count:
+            raise AnimatError(f"{len(params[key])} values of {key} for {count} nodes; give one for each or one for all")
+    if not lists:
+        collection(here).set(params)
+        return
+    for node in here:
+        own = {key: value[place[node]] if key in lists else value for key, value in params.items()}
+        collection([node]).set(own)
+
+
+def _is_single(value: Any) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def set_connections(wanted: list[Connection], params: Any, value: Any = None) -> None:
+    """Set parameters of those connections that this process has."""
+    if isinstance(params, dict) and any(isinstance(one, list) for one in params.values()):
+        params = [{key: _at(key, one, at, len(wanted)) for key, one in params.items()} for at in range(len(wanted))]
+    shared = shares_of(params, value, len(wanted))
+    places, found = own_connections(wanted)
+    for at, one in zip(places, found, strict=True):
+        one.set(shared[at if len(shared) > 1 else 0])
+
+
+def _at(key: str, value: Any, at: int, count: int) -> Any:
+    if isinstance(value, list) and len(value) != count:
+        raise AnimatError(f"{len(value)} values of {key} for {count} connections; give one for each or one for all")
+    return value[at] if isinstance(value, list) else value

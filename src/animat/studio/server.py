@@ -1,0 +1,68 @@
+"""Serve an application over HTTP until the user ends it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+from animat.errors import AnimatError
+from animat.studio.brain import Brain
+from animat.studio.doors import Doors, is_loopback
+
+__all__ = ["PORT", "bind", "check_doors", "serve"]
+
+#: NEST Server's port, which its clients know.
+PORT = 52425
+
+
+def check_doors(host: str, doors: Doors) -> None:
+    """Refuse a server without a token that other machines reach."""
+    if doors.token is None and not is_loopback(host):
+        raise AnimatError(
+            f"--no-auth serves this machine only, and {host} is reached from others; "
+            "leave it out, or bind to 127.0.0.1 and come in through ssh -L"
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket (port 0: any free one); it stays bound while the brain starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise AnimatError(f"cannot serve at {host}:{port} ({error.strerror}); --port chooses another") from None
+    return listening
+
+
+def serve(brain: Brain, doors: Doors, listening: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Answer requests for a started brain until Ctrl-C or SIGTERM, which end a call under way too.
+
+    Raises
+    ------
+    AnimatError
+        If what the server needs is not installed.
+    """
+    try:
+        import uvicorn
+
+        from animat.studio.app import nest_server
+    except ImportError as error:
+        raise AnimatError(f"the server needs {error.name}: pip install 'animat[studio]'") from None
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            on_ready()
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            brain.interrupt()
+            super().handle_exit(sig, frame)
+
+    config = uvicorn.Config(
+        nest_server(brain, doors), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=3
+    )
+    Server(config).run(sockets=[listening])
