@@ -34,6 +34,16 @@ def die_with(parent: int) -> None:
             os._exit(1)
 
 
+def tell_where_on_signal(folder: Path) -> None:
+    """Have SIGUSR1 write where each thread is to ``trace-PID`` in the folder, or to the log where that cannot be."""
+    if hasattr(signal, "SIGUSR1"):
+        try:
+            trace = os.open(folder / f"trace-{os.getpid()}", os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:
+            trace = 2
+        faulthandler.register(signal.SIGUSR1, file=trace)
+
+
 def open_package(name: str, folder: Path) -> None:
     """Register `name` as a package whose modules lie in `folder`, without running its ``__init__``."""
     package = types.ModuleType(name)
@@ -44,8 +54,8 @@ def open_package(name: str, folder: Path) -> None:
 def main() -> None:
     """Prepare the process and hand over to `animat.link.serve`."""
     faulthandler.enable()
-    if hasattr(signal, "SIGUSR1"):
-        faulthandler.register(signal.SIGUSR1)
+    invitation = Path(sys.argv[1])
+    tell_where_on_signal(invitation.parent)
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here]
     if sys.version_info < (3, 10):  # noqa: UP036
@@ -61,9 +71,10 @@ def main() -> None:
         )
     del msgspec, numpy, zmq
     open_package("animat", here.parent)
+    open_package("animat.link", here)
     from animat.link.serve import run_worker
 
-    run_worker(Path(sys.argv[1]), name_process, die_with)
+    run_worker(invitation, name_process, die_with)
 
 
 if __name__ == "__main__":

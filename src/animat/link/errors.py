@@ -8,7 +8,15 @@ __all__ = ["WorkerDied", "WorkerError", "WorkerHung"]
 
 
 class WorkerDied(AnimatError):
-    """The worker's process ended while it was needed; the message carries its last words."""
+    """A process of the worker ended, or failed where others did not; the message carries its last words.
+
+    `rank` and `traceback` say which and where, as far as that is known.
+    """
+
+    def __init__(self, what: str, rank: int | None = None, traceback: str = "") -> None:
+        super().__init__(what)
+        self.rank = rank
+        self.traceback = traceback
 
 
 class WorkerHung(AnimatError):

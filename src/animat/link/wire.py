@@ -3,6 +3,9 @@
 Every message is two frames, ``[kind, payload]``. Parent to worker: kind is the method's name and the payload its
 arguments, as one array; an empty kind ends the worker. Worker to parent: one of the kinds below. At most one call is
 under way at a time.
+
+A worker of several processes dials once for each. All say `HELLO` and, once they know it, their `RANK`; calls go to
+rank 0 alone, and any of them may say `LOST`, its last message.
 """
 
 from __future__ import annotations
@@ -17,22 +20,34 @@ import msgspec
 __all__ = [
     "ERROR",
     "HELLO",
+    "LOST",
     "PROGRESS",
     "PROTOCOL_VERSION",
+    "RANK",
     "READY",
     "REPLY",
     "Failure",
     "Hello",
     "Invitation",
+    "Keys",
+    "Lost",
     "arguments_type",
     "decoder",
     "encode",
 ]
 
 #: Changes whenever a frame or a message's meaning does.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
-HELLO, READY, REPLY, ERROR, PROGRESS = b"hello", b"ready", b"reply", b"error", b"progress"
+HELLO, RANK, READY, REPLY, ERROR, LOST, PROGRESS = b"hello", b"rank", b"ready", b"reply", b"error", b"lost", b"progress"
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """What a worker needs to speak with its parent over a network: CURVE keys made for this run."""
+
+    server: bytes
+    public: bytes
+    secret: bytes
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -44,16 +59,19 @@ class Invitation(msgspec.Struct, frozen=True):
     serve: str
     title: str
     parent: int | None = None
+    processes: int = 1
+    keys: Keys | None = None
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """The worker's first message."""
+    """The first message of each process; `place` is equal for processes that see each other's ids."""
 
     version: int
     token: str
     serve: str
     pid: int
     python: str
+    place: str
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -63,6 +81,13 @@ class Failure(msgspec.Struct, frozen=True):
     file: str | None = None
     line: int | None = None
     traceback: str = ""
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """Why one process ends them all; `rank` is unknown before it has met the others."""
+
+    rank: int | None
+    failure: Failure
 
 
 _encoder = msgspec.msgpack.Encoder()

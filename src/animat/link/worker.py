@@ -1,14 +1,9 @@
-"""The parent's side of a link: start a worker process, call it, and judge from outside whether it lives."""
+"""The parent's side of a link: start a worker, call it, and judge from outside whether it lives."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import select
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,15 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import zmq
 
 import animat.link.bootstrap as bootstrap
 from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerError, WorkerHung
+from animat.link.line import this_place
+from animat.link.listener import Listener, Peer
+from animat.link.processes import Processes
 from animat.link.wire import (
     ERROR,
     HELLO,
+    LOST,
     PROGRESS,
     PROTOCOL_VERSION,
     READY,
@@ -34,6 +32,7 @@ from animat.link.wire import (
     Failure,
     Hello,
     Invitation,
+    Lost,
     decoder,
     encode,
 )
@@ -45,6 +44,15 @@ _NOISE = "Extension modules:"
 
 #: Seconds between looks at a process that cannot be waited for through a file descriptor.
 _LOOK_S = 0.2
+
+#: Seconds that a worker has to start and to import what it serves.
+_START_S = 300.0
+
+#: Seconds for the launcher to end and for other processes to say what they know, once one is lost.
+_FAREWELL_S = 0.5
+
+#: Seconds for a worker to end when it is told so.
+_CLOSE_S = 2.0
 
 
 class Worker:
@@ -58,9 +66,18 @@ class Worker:
     title
         What ps shows, such as ``"animat.brain mouse"``.
     python
-        The interpreter that runs it; needs numpy, pyzmq, msgspec and what the served module imports.
+        The interpreter that runs it; needs numpy, pyzmq, msgspec and what the served module imports, and mpi4py if
+        there are several processes.
     launch
         A command put before the interpreter, such as ``["mpirun", "-n", "4"]``.
+    processes
+        How many processes the launcher starts. All carry out each call, see `animat.link.ranks`.
+    listen
+        An address of this machine, such as ``"10.1.2.3"``, at which workers on other machines reach it; encrypted,
+        on a free port. By default only this machine can dial.
+    folder
+        Where the invitation is put, in a folder of its own that only the user can read: one that the worker's
+        machine sees too. Temporary files by default.
     log
         The file that takes its standard output and error; a temporary one by default.
     on_progress
@@ -74,7 +91,7 @@ class Worker:
     Raises
     ------
     AnimatError
-        If the interpreter or launcher does not exist.
+        If the interpreter or launcher does not exist, or `listen` is not an address of this machine.
 
     Notes
     -----
@@ -89,6 +106,9 @@ class Worker:
         title: str,
         python: str | None = None,
         launch: Sequence[str] = (),
+        processes: int = 1,
+        listen: str | None = None,
+        folder: Path | None = None,
         log: Path | None = None,
         on_progress: Callable[[str, float], None] | None = None,
         patience_s: float = 60.0,
@@ -97,77 +117,81 @@ class Worker:
         self.serve = serve
         self.on_progress = on_progress
         self.patience_s = patience_s
-        self._folder = Path(tempfile.mkdtemp(prefix="animat-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder))
         self.log = log if log is not None else self._folder / "log"
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._peer: bytes | None = None
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._ready = False
+        self._served = False
         self._method: str | None = None
-        self._began = 0.0
-        self._limit_s: float | None = None
+        self._began = self._heard = time.monotonic()
+        self._limit_s: float | None = _START_S
+        self._quiet_s = float("inf")
         self._slowest: dict[str, float] = {}
         self._dead: AnimatError | None = None
-        address = f"ipc://{self._folder}/s"
-        self._socket.bind(address)
-        self._token = secrets.token_hex(16)
-        main_thread = threading.current_thread() is threading.main_thread()
-        invitation = self._folder / "invitation"
-        parent = os.getpid() if main_thread else None
-        invitation.write_bytes(encode(Invitation(PROTOCOL_VERSION, address, self._token, serve, title, parent)))
-        command = [*launch, python or sys.executable, str(Path(bootstrap.__file__).resolve()), str(invitation)]
         try:
-            with self.log.open("ab") as out:
-                self._log_start = out.tell()
-                self._process = subprocess.Popen(
-                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
-                )
+            self._listener = Listener(self._folder, listen, processes)
+        except zmq.ZMQError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise AnimatError(
+                f"cannot listen at {listen!r} ({error.strerror}); see `{setting}: {{listen: ..}}`"
+            ) from None
+        python = python or sys.executable
+        command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title))]
+        try:
+            self._processes = Processes(launch, command, self.log)
         except OSError as error:
-            self._context.destroy()
+            self._listener.close()
             shutil.rmtree(self._folder, ignore_errors=True)
             key = "launch" if launch else "python"
             raise AnimatError(
-                f"cannot start {command[0]!r} ({error.strerror}); see `{setting}: {{{key}: ..}}`"
+                f"cannot start {[*launch, python][0]!r} ({error.strerror}); see `{setting}: {{{key}: ..}}`"
             ) from None
         self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._pidfd = _pidfd(self._process.pid)
-        if self._pidfd is not None:
-            self._poller.register(self._pidfd, select.POLLIN)
-        self._finalizer = weakref.finalize(self, _end, self._process, self._context, self._pidfd, self._folder)
+        self._poller.register(self._listener.socket, zmq.POLLIN)
+        self._poller.register(self._listener.events, zmq.POLLIN)
+        if self._processes.pidfd is not None:
+            self._poller.register(self._processes.pidfd, zmq.POLLIN)
+        self._finalizer = weakref.finalize(self, _end, self._processes, self._listener, self._folder)
 
     @property
     def pid(self) -> int:
         """Process id of the worker (of the launcher, where there is one)."""
-        return self._process.pid
+        return self._processes.pid
+
+    @property
+    def ranks(self) -> dict[int, int]:
+        """Process ids of those who serve, by rank, on the machines where they run."""
+        return {rank: peer.hello.pid for rank, peer in sorted(self._listener.ranks.items())}
 
     @property
     def busy(self) -> bool:
         """Whether a call was started whose reply was not waited for."""
         return self._method is not None
 
-    def call(self, method: str, *arguments: Any, reply: Any = Any, limit_s: float | None = None) -> Any:
+    def call(
+        self, method: str, *arguments: Any, reply: Any = Any, limit_s: float | None = None, quiet_s: float | None = None
+    ) -> Any:
         """Call a method and wait for its reply; see `start` and `wait`."""
-        self.start(method, *arguments, limit_s=limit_s)
+        self.start(method, *arguments, limit_s=limit_s, quiet_s=quiet_s)
         return self.wait(reply)
 
-    def start(self, method: str, *arguments: Any, limit_s: float | None = None) -> None:
+    def start(self, method: str, *arguments: Any, limit_s: float | None = None, quiet_s: float | None = None) -> None:
         """Start a call; `wait` takes its reply.
 
         `limit_s` is the longest time that it may take; ``inf`` leaves it all the time, while the process lives.
+        `quiet_s` is the longest time without a sign of progress.
         """
         if self._dead is not None:
             raise self._dead
         if self._method is not None:
             raise RuntimeError(f"{self._method} is still under way")
         while not self._ready:
-            self._receive(None)
+            self._receive()
         self._limit_s = limit_s
+        self._quiet_s = float("inf") if quiet_s is None else quiet_s
         self._method = method
-        self._began = time.monotonic()
-        assert self._peer is not None
-        self._socket.send_multipart([self._peer, method.encode(), encode(arguments)])
+        self._began = self._heard = time.monotonic()
+        self._listener.send(method.encode(), encode(arguments))
 
     def wait(self, reply: Any = Any) -> Any:
         """Wait for the reply of the call that was started, decoded as type `reply`.
@@ -175,7 +199,7 @@ class Worker:
         Raises
         ------
         WorkerDied, WorkerHung
-            If the process ends first, or does not answer in time (it is killed then).
+            If a process ends or fails alone, or no answer comes in time (all are killed then).
         WorkerError
             If the handler failed in a way that is not a user's mistake.
         AnimatError
@@ -187,26 +211,19 @@ class Worker:
         if method is None:
             raise RuntimeError("no call is under way")
         while True:
-            limit = self._limit_s
-            if limit is None:
-                limit = max(self.patience_s, 20 * self._slowest.get(method, 0.0))
-            kind, payload = self._receive(self._began + limit)
+            kind, payload = self._receive()
             if kind == REPLY:
                 self._slowest[method] = max(self._slowest.get(method, 0.0), time.monotonic() - self._began)
                 self._method = None
                 return decoder(reply).decode(payload)
 
     def check(self) -> None:
-        """Raise `WorkerDied` if the process has ended; a system call."""
+        """Raise `WorkerDied` if a process has ended; system calls without waiting."""
         if self._dead is not None:
             raise self._dead
-        ended = (
-            self._process.poll() is not None
-            if self._pidfd is None
-            else bool(select.select([self._pidfd], [], [], 0)[0])
-        )
-        if ended:
-            raise self._died()
+        if self._processes.ended:
+            raise self._lost()
+        self._check_links()
 
     def close(self) -> None:
         """End the worker: politely when it waits for a call, else by force; no process is left. May be called twice."""
@@ -214,9 +231,9 @@ class Worker:
             return
         if self._dead is None:
             self._dead = WorkerDied("the worker was closed")
-            if self._peer is not None and self._method is None:
-                self._socket.send_multipart([self._peer, b"", b""])
-                self._wait_end(2.0)
+            if self._ready and self._method is None:
+                self._listener.send(b"", b"")
+                self._processes.await_end(_CLOSE_S)
         self._finalizer()
 
     def last_words(self, lines: int = 15) -> str:
@@ -230,48 +247,82 @@ class Worker:
         words = [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
         return "\n".join(words[-lines:])
 
-    def _receive(self, deadline: float | None) -> tuple[bytes, bytes]:
-        """Handle the next message and return it; raises for errors, death and a missed deadline."""
-        look = None if self._pidfd is not None else _LOOK_S
-        while True:
-            left = None if deadline is None or deadline == float("inf") else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise self._hung()
-            pause = min((value for value in (left, look) if value is not None), default=None)
-            events = dict(self._poller.poll(None if pause is None else int(1000 * pause) + 1))
-            if self._socket in events:
-                sender, kind, payload = self._socket.recv_multipart()
-                if sender != self._peer:
-                    self._meet(sender, kind, payload)
-                    continue
-                if kind == ERROR:
-                    raise self._failed(decoder(Failure).decode(payload))
-                if kind == PROGRESS:
-                    if self.on_progress is not None:
-                        self.on_progress(*decoder(tuple[str, float]).decode(payload))
-                elif kind == READY:
-                    self._ready = True
-                return kind, payload
-            if self._pidfd in events or (self._pidfd is None and self._process.poll() is not None):
-                raise self._died()
+    def _invite(self, title: str) -> Path:
+        """Write the invitation, for the user's eyes only."""
+        listener = self._listener
+        parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
+        invitation = Invitation(
+            PROTOCOL_VERSION,
+            listener.address,
+            listener.token,
+            self.serve,
+            title,
+            parent,
+            listener.processes,
+            listener.keys,
+        )
+        file = self._folder / "invitation"
+        file.touch(0o600)
+        file.write_bytes(encode(invitation))
+        return file
 
-    def _meet(self, sender: bytes, kind: bytes, payload: bytes) -> None:
-        """Take the first worker that knows the token; send others away."""
-        try:
-            hello = decoder(Hello).decode(payload)
-        except msgspec.MsgspecError:
-            hello = Hello(0, "", "", 0, "")
-        if kind != HELLO or self._peer is not None or not secrets.compare_digest(hello.token, self._token):
-            self._socket.send_multipart([sender, b"", b""])
-            return
+    @property
+    def _deadline(self) -> float:
+        limit = self._limit_s
+        if limit is None:
+            limit = max(self.patience_s, 20 * self._slowest.get(self._method or "", 0.0))
+        return min(self._began + limit, self._heard + self._quiet_s)
+
+    def _receive(self) -> tuple[bytes, bytes]:
+        """Handle the next message and return it; raises for errors, death and a missed deadline."""
+        look = float("inf") if self._processes.pidfd is not None else _LOOK_S
+        while True:
+            left = self._deadline - time.monotonic()
+            pause = max(0.0, min(left, look))
+            events = dict(self._poller.poll(None if pause == float("inf") else int(1000 * pause) + 1))
+            if self._listener.socket in events:
+                message = self._listener.receive()
+                if message is not None:
+                    self._heard = time.monotonic()
+                    return self._handle(*message)
+            elif self._processes.pidfd in events or (self._processes.pidfd is None and self._processes.ended):
+                raise self._lost()
+            elif self._listener.events in events:
+                self._check_links()
+            elif left <= 0:
+                raise self._hung()
+
+    def _handle(self, peer: Peer, kind: bytes, payload: bytes) -> tuple[bytes, bytes]:
+        if kind == HELLO:
+            self._greet(peer.hello)
+        elif kind == LOST:
+            raise self._lost(decoder(Lost).decode(payload))
+        elif kind == ERROR:
+            raise self._failed(decoder(Failure).decode(payload))
+        elif kind == PROGRESS:
+            if self.on_progress is not None:
+                self.on_progress(*decoder(tuple[str, float]).decode(payload))
+        elif kind == READY:
+            self._served = True
+        self._ready = self._served and self._listener.complete
+        return kind, payload
+
+    def _greet(self, hello: Hello) -> None:
+        """Take a process in, if it runs the same code."""
         if hello.version != PROTOCOL_VERSION or hello.serve != self.serve:
-            self._dead = WorkerDied(
-                f"the worker speaks protocol {hello.version} for {hello.serve}, "
-                f"expected {PROTOCOL_VERSION} for {self.serve}: it runs another version of animat"
+            raise self._end_with(
+                WorkerDied(
+                    f"the worker speaks protocol {hello.version} for {hello.serve}, "
+                    f"expected {PROTOCOL_VERSION} for {self.serve}: it runs another version of animat"
+                )
             )
-            self._finalizer()
-            raise self._dead
-        self._peer = sender
+        if hello.place == this_place():
+            self._processes.know(hello.pid)
+
+    def _check_links(self) -> None:
+        gone = self._listener.gone()
+        if gone:
+            raise self._lost(gone=gone[0])
 
     def _failed(self, failure: Failure) -> AnimatError:
         self._method = None
@@ -280,68 +331,79 @@ class Worker:
             if failure.traceback
             else AnimatError(failure.what, file=failure.file, line=failure.line)
         )
-        if not self._ready:
-            self._dead = error
-            self._finalizer()
-        return error
+        return error if self._ready else self._end_with(error)
 
-    def _wait_end(self, seconds: float) -> None:
-        """Wait for the process to end, without reaping it where that can be had: its group keeps its number."""
-        if self._pidfd is not None:
-            select.select([self._pidfd], [], [], seconds)
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
+    def _lost(self, *told: Lost, gone: Peer | None = None) -> AnimatError:
+        """Return the error for what processes told of their end, or for the first whose link closed, or the command."""
+        told = (*told, *self._farewells())
+        gone = gone or next(iter(self._listener.gone()), None)
+        ended = self._processes.ended
+        self._processes.kill()
+        if told:
+            lost = told[0]
+            said = "\n".join(self._told(one) for one in told)
+            return self._end_with(WorkerDied(f"{said}\n{self._words()}", lost.rank, lost.failure.traceback))
+        what = f"the worker process {self.pid} {self._processes.how()}"
+        if gone is not None and self._listener.processes > 1:
+            what = f"{self._name(gone)} ended or was killed; {what if ended else 'all others were killed'}"
+        elif not ended:
+            what = f"the link with {what.removesuffix(' was killed by SIGKILL')} closed and it was killed"
+        return self._end_with(WorkerDied(f"{what}. {self._words()}", None if gone is None else gone.rank))
 
-    def _died(self) -> WorkerDied:
-        _kill_group(self._process)
-        code = self._process.wait()
-        how = f"ended with exit status {code}"
-        if code < 0:
-            try:
-                how = f"was killed by {signal.Signals(-code).name}"
-            except ValueError:
-                how = f"was killed by signal {-code}"
-        self._dead = WorkerDied(f"the worker process {self.pid} {how}.{self._words()}")
-        self._finalizer()
-        return self._dead
+    def _farewells(self) -> list[Lost]:
+        """Read what processes have to tell of their end, until all have hung up or the time for it is over."""
+        told = []
+        end = time.monotonic() + _FAREWELL_S
+        while time.monotonic() < end and not (self._listener.deserted and self._processes.ended):
+            message = self._listener.receive(0.01)
+            if message is not None and message[1] == LOST:
+                told.append(decoder(Lost).decode(message[2]))
+        return told
 
-    def _hung(self) -> WorkerHung:
-        waited = time.monotonic() - self._began
-        if hasattr(signal, "SIGUSR1"):
-            os.kill(self.pid, signal.SIGUSR1)
-            time.sleep(0.1)
-        words = self._words()
-        self._dead = WorkerHung(
-            f"the worker did not answer {self._method!r} within {waited:.3g} s and was killed.{words}"
-        )
-        self._finalizer()
-        return self._dead
+    def _told(self, lost: Lost) -> str:
+        failure = lost.failure
+        peer = self._listener.ranks.get(-1 if lost.rank is None else lost.rank)
+        name = "a process" if peer is None else self._name(peer)
+        if failure.traceback:
+            return f"{name} failed: {failure.what}\n{failure.traceback.rstrip()}"
+        return f"{name} failed, not all did: {AnimatError(failure.what, file=failure.file, line=failure.line)}"
+
+    def _name(self, peer: Peer) -> str:
+        if peer.rank is None:
+            return f"process {peer.hello.pid}, of no rank yet,"
+        return f"rank {peer.rank} of {self._listener.processes} (process {peer.hello.pid})"
+
+    def _hung(self) -> AnimatError:
+        now = time.monotonic()
+        what = "did not start" if self._method is None else f"did not answer {self._method!r}"
+        how = f"{what} within {now - self._began:.3g} s"
+        if now - self._began > now - self._heard + 0.001 and self._quiet_s < float("inf"):
+            how += f", and was silent for {now - self._heard:.3g} s"
+        traces = self._processes.traces(self._folder)
+        where = "".join(self._where(peer, traces) for _, peer in sorted(self._listener.ranks.items()))
+        return self._end_with(WorkerHung(f"the worker {how} and was killed.{where}\n{self._words()}"))
+
+    def _where(self, peer: Peer, traces: dict[int, str]) -> str:
+        """Return what one process was doing."""
+        pid = peer.hello.pid
+        if peer.hello.place != this_place():
+            return f"\n{self._name(peer)} runs on another machine."
+        trace = traces.get(pid, "")
+        return f"\n{self._name(peer)}: {self._processes.state(pid)}." + (f"\n{trace}" if trace else "")
 
     def _words(self) -> str:
         words = self.last_words()
-        return f" Its last words:\n{words}" if words else " It left no words in its log."
+        return f"Its last words:\n{words}" if words else "It left no words in its log."
+
+    def _end_with(self, error: AnimatError) -> AnimatError:
+        """End everything for good, for this reason."""
+        self._dead = error
+        self._finalizer()
+        return error
 
 
-def _pidfd(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when the process ends, where the system has such a thing."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return None
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _end(process: subprocess.Popen[bytes], context: zmq.Context[Any], pidfd: int | None, folder: Path) -> None:
-    """Kill the worker's process group and free everything."""
-    _kill_group(process)
-    process.wait()
-    if pidfd is not None:
-        os.close(pidfd)
-    context.destroy(linger=0)
+def _end(processes: Processes, listener: Listener, folder: Path) -> None:
+    """Kill everything and free what it took."""
+    processes.free()
+    listener.close()
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""The processes of a worker on this machine: start them, see how they are, kill them all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+import animat.link.leash as leash
+
+__all__ = ["Processes"]
+
+#: Seconds that killed processes are waited for.
+_GONE_S = 5.0
+
+#: Seconds given to processes to write where they are.
+_TRACE_S = 0.2
+
+
+class Processes:
+    """A command, what it started, and the processes that said they belong to it.
+
+    A launcher may put its children into sessions of their own, so killing its group is not enough; a process is
+    known by number and start time, so a number that was given away again is no danger.
+
+    Raises
+    ------
+    OSError
+        If the command cannot be started.
+    """
+
+    def __init__(self, launch: Sequence[str], command: Sequence[str], log: Path) -> None:
+        if launch and threading.current_thread() is threading.main_thread():
+            if shutil.which(launch[0]) is None:
+                raise FileNotFoundError(2, os.strerror(2), launch[0])
+            launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
+        with log.open("ab") as out:
+            self._launcher = subprocess.Popen(
+                [*launch, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._launcher.pid
+        self.pidfd = _pidfd(self.pid)
+        self._known: dict[int, psutil.Process] = {}
+
+    def know(self, pid: int) -> None:
+        """Remember a process of this machine as one of the worker's."""
+        with contextlib.suppress(psutil.Error):
+            self._known[pid] = psutil.Process(pid)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the command has ended (it is not reaped where that can be had: its group keeps its number)."""
+        return self.await_end(0)
+
+    def await_end(self, seconds: float) -> bool:
+        """Wait for the command to end; returns whether it has."""
+        if self.pidfd is not None:
+            return bool(select.select([self.pidfd], [], [], seconds)[0])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._launcher.wait(seconds)
+        return self._launcher.returncode is not None
+
+    def how(self) -> str:
+        """Return how the command ended, such as ``"ended with exit status 1"``."""
+        code = self._launcher.wait()
+        if code >= 0:
+            return f"ended with exit status {code}"
+        try:
+            return f"was killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"was killed by signal {-code}"
+
+    def state(self, pid: int) -> str:
+        """Return what a process is doing, such as ``"sleeping, 1.2 s of processor time"``."""
+        try:
+            process = self._known[pid]
+            times = process.cpu_times()
+            return f"{process.status()}, {times.user + times.system:.1f} s of processor time"
+        except (KeyError, psutil.Error):
+            return "gone"
+
+    def traces(self, folder: Path) -> dict[int, str]:
+        """Ask the processes where they are; what each wrote (``trace-PID`` in `folder`), by process id."""
+        if not hasattr(signal, "SIGUSR1"):
+            return {}
+        files = {pid: folder / f"trace-{pid}" for pid in self._known}
+        for pid, file in files.items():
+            if file.exists():
+                with contextlib.suppress(psutil.Error):
+                    self._known[pid].send_signal(signal.SIGUSR1)
+        time.sleep(_TRACE_S)
+        return {pid: file.read_text(errors="replace").strip() for pid, file in files.items() if file.exists()}
+
+    def kill(self) -> None:
+        """Kill everything and wait until it is gone."""
+        doomed = dict(self._known)
+        with contextlib.suppress(psutil.Error):
+            launcher = psutil.Process(self.pid)
+            if self._launcher.returncode is None:
+                doomed |= {child.pid: child for child in launcher.children(recursive=True)}
+        if self._launcher.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        doomed.pop(self.pid, None)
+        for process in doomed.values():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self._launcher.wait()
+        end = time.monotonic() + _GONE_S
+        while any(_alive(process) for process in doomed.values()) and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def free(self) -> None:
+        """Kill everything and give back the descriptor."""
+        self.kill()
+        if self.pidfd is not None:
+            os.close(self.pidfd)
+            self.pidfd = None
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _pidfd(pid: int) -> int | None:
+    """Return a descriptor that becomes readable when the process ends, where the system has such a thing."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
