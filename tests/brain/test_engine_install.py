@@ -238,6 +238,21 @@ def test_of_two_installations_at_once_one_builds(monkeypatch):
     assert len(built) == 1 and found[0] == found[1]
 
 
+def test_an_engine_that_lost_its_interpreter_is_not_found_while_it_is_built_again(monkeypatch):
+    wanted = NestMpi()
+    Path(fake(wanted.folder_name).python).unlink()
+
+    def fail(self):
+        tool(self.python)
+        raise AnimatError("no compiler today")
+
+    monkeypatch.setattr(build, "check_requirements", lambda: ())
+    monkeypatch.setattr(build._Build, "_make_environment", fail)
+    with pytest.raises(AnimatError, match="no compiler today"):
+        build.install_nest_mpi(wanted, lambda what, done: None)
+    assert installed_engines() == []
+
+
 def looking(tmp_path, **headers):
     """Return variables with a compiler that knows the headers said to be there."""
     cases = "".join(f"*{name}*) exit {0 if there else 1};; " for name, there in headers.items())

@@ -81,13 +81,16 @@ class _Build:
         self.progress = progress
         self.log = folder / "build.log"
         self.python = folder / "env" / "bin" / "python"
+        self.complete = folder / "env" / ".complete"
         self.source = folder / "source"
         self.environment = self._own_environment()
 
     def run(self, lacks: tuple[str, ...]) -> EngineInstall:
+        (self.folder / STATEMENT).unlink(missing_ok=True)
         temporary = self.folder / "tmp"
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
+        self.progress(f"message: its whole output goes to {self.log}", 0.0)
         self._make_environment()
         self._fetch_source()
         self._compile()
@@ -123,14 +126,14 @@ class _Build:
             "TMPDIR": str(self.folder / "tmp"),
             "PYTHONNOUSERSITE": "1",
             "PIP_PROGRESS_BAR": "off",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHONUNBUFFERED": "1",
             "CMAKE_BUILD_PARALLEL_LEVEL": str(_jobs()),
         }
 
     def _make_environment(self) -> None:
         """Make the virtual environment with MPI, what the worker needs, and build tools."""
-        done = self.folder / "env" / ".complete"
-        if done.exists():
+        if self.complete.exists() and os.access(self.python, os.X_OK):
             return
         self.progress("environment: making it", 0.0)
         shutil.rmtree(self.folder / "build", ignore_errors=True)
@@ -144,8 +147,9 @@ class _Build:
             self._pip("install", "mpich", *_WORKER, *_BUILD_TOOLS)
         else:
             self._pip("install", *_WORKER[1:], *_BUILD_TOOLS)
+            self.progress("mpi4py: compiling it against this MPI (minutes)", _MPI_AT)
             self._pip("install", "--no-binary", "mpi4py", "--no-cache-dir", "mpi4py")
-        done.touch()
+        self.complete.touch()
 
     def _install_pip(self) -> None:
         """Install pip, with animat's own one where Debian's Python cannot do it."""
@@ -216,6 +220,7 @@ class _Build:
     def _tidy(self) -> None:
         """Remove what only building needs, most of the size."""
         self.progress("tidying up", 1.0)
+        self.complete.unlink()
         self._pip("uninstall", "--yes", *(re.split("[>=]", tool)[0] for tool in _BUILD_TOOLS))
         for name in ("tmp", "build", "source"):
             shutil.rmtree(self.folder / name)
@@ -236,15 +241,7 @@ class _Build:
     def _pip(
         self, action: str, *arguments: str, what: str = "", on_line: Callable[[str], None] = lambda line: None
     ) -> None:
-        command = [
-            str(self.python),
-            "-m",
-            "pip",
-            action,
-            "--disable-pip-version-check",
-            "--progress-bar=off",
-            *arguments,
-        ]
+        command = [str(self.python), "-m", "pip", action, *arguments]
         self._run(command, what or f"pip could not {action} what is needed", on_line=on_line)
 
     def _run(
