@@ -252,7 +252,7 @@ def test_an_exception_inside_nest_is_explained() -> None:
 
 def test_wrong_settings() -> None:
     with (
-        pytest.raises(AnimatError, match="must be a multiple of threads"),
+        pytest.raises(AnimatError, match="must be a multiple of processes times threads"),
         running(parrots(), threads=2, virtual_processes=3),
     ):
         pass

@@ -229,3 +229,18 @@ def test_a_broken_edit_keeps_the_old_function_and_is_noted(pendulum, tmp_path):
         recorded = sim.stop()
     kinds = [event["kind"] for event in recorded.events]
     assert kinds.count("edit_refused") == 4 and kinds.count("edit") == 1
+
+
+@pytest.mark.usefixtures("nest_mpi")
+def test_a_brain_on_two_processes_gives_the_run_of_one(pendulum, tmp_path):
+    """With transfer functions, events and recording around it."""
+    folder = pendulum(extra="events: [{at: 60 ms, silence: A, for: 60 ms}]")
+    for processes in (1, 2):
+        overrides = [f"brain.processes={processes}", "brain.virtual_processes=2"]
+        runner = run(folder, tmp_path / str(processes), overrides=overrides)
+        assert runner.state is State.COMPLETED, runner.error
+    one, two = animat.open_run(tmp_path / "1"), animat.open_run(tmp_path / "2")
+    assert one.spikes.num_rows > 20 and one.hashes() == two.hashes()
+    assert two.manifest["brains"]["brain"]["processes"] == 2
+    assert json.loads((tmp_path / "2" / "summary.json").read_text())["peak_memory_mb"]["brain"] > 100
+    assert verify(tmp_path / "2", None, quiet).verdict == "identical"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def example_network(model: str = "iaf_psc_alpha") -> Network:
     )
 
 
-def check_brain_engine(make_engine: MakeEngine, network: Network | None = None) -> None:
+def check_brain_engine(make_engine: MakeEngine, network: Network | None = None, *, processes: int = 1) -> None:
     """Run an engine through what the loop relies on.
 
     Parameters
@@ -53,13 +54,15 @@ def check_brain_engine(make_engine: MakeEngine, network: Network | None = None) 
     network
         Two populations, of which the first fires by itself and the second does not fire without it; by default
         `example_network`.
+    processes
+        How many processes the engines that are made run in.
 
     Raises
     ------
     AnimatError
         Naming the first thing that the engine does not keep.
     """
-    network = network or example_network()
+    case = _Case(make_engine, network or example_network(), processes)
     for check in (
         _checks,
         _same_seed,
@@ -72,7 +75,7 @@ def check_brain_engine(make_engine: MakeEngine, network: Network | None = None) 
         _sources,
         _each,
     ):
-        check(make_engine, network)
+        check(case)
 
 
 def _require(kept: bool, what: str) -> None:
@@ -80,19 +83,33 @@ def _require(kept: bool, what: str) -> None:
         raise AnimatError(f"the brain engine does not keep the protocol: {what}")
 
 
-@contextmanager
-def _loaded(make: MakeEngine, network: Network, seed: int = 1, shard: Path | None = None) -> Iterator[BrainEngine]:
-    record = tuple(population.name for population in network.populations) if shard else ()
-    settings = BrainSettings(seed=seed, step=_STEP, record=record, shard=None if shard is None else str(shard))
-    engine = make()
-    try:
-        info = engine.load(network, settings, lambda _what, _done: None)
-        sizes = {population.name: population.size for population in network.populations}
-        _require(info.sizes() == sizes, f"load returns population sizes {info.sizes()}, expected {sizes}")
-        yield engine
-    finally:
-        engine.close()
-        engine.close()
+@dataclass(frozen=True)
+class _Case:
+    """What is checked: engines that run a network in so many processes."""
+
+    make: MakeEngine
+    network: Network
+    processes: int
+
+    @contextmanager
+    def loaded(self, seed: int = 1, shard: Path | None = None) -> Iterator[BrainEngine]:
+        """Make an engine, load the network, and close it in the end."""
+        settings = BrainSettings(
+            seed=seed,
+            step=_STEP,
+            processes=self.processes,
+            record=("*",) if shard else (),
+            shard=None if shard is None else str(shard),
+        )
+        engine = self.make()
+        try:
+            info = engine.load(self.network, settings, lambda _what, _done: None)
+            sizes = {population.name: population.size for population in self.network.populations}
+            _require(info.sizes() == sizes, f"load returns population sizes {info.sizes()}, expected {sizes}")
+            yield engine
+        finally:
+            engine.close()
+            engine.close()
 
 
 def _run(engine: BrainEngine, steps: int, first: int = 0, changes: list[Change] | None = None) -> list[BrainReply]:
@@ -110,13 +127,13 @@ def _spikes(replies: list[BrainReply], devices: list[int]) -> list[tuple[bytes, 
     return [reply.spikes[device] for reply in replies for device in devices]
 
 
-def _checks(make: MakeEngine, network: Network) -> None:
-    engine = make()
+def _checks(case: _Case) -> None:
+    engine = case.make()
     try:
-        engine.check(network)
-        wrong = msgspec.structs.replace(network.populations[0], model="no_such_model")
+        engine.check(case.network)
+        wrong = msgspec.structs.replace(case.network.populations[0], model="no_such_model")
         try:
-            engine.check(msgspec.structs.replace(network, populations=(wrong, *network.populations[1:])))
+            engine.check(msgspec.structs.replace(case.network, populations=(wrong, *case.network.populations[1:])))
         except AnimatError as error:
             _require("no_such_model" in error.what, "check does not name the model that does not exist")
         else:
@@ -125,20 +142,22 @@ def _checks(make: MakeEngine, network: Network) -> None:
         engine.close()
 
 
-def _same_seed(make: MakeEngine, network: Network) -> None:
+def _same_seed(case: _Case) -> None:
     found = []
     for seed in (1, 1, 2):
-        with _loaded(make, network, seed) as engine:
-            devices = engine.attach(_watch(network))
+        with case.loaded(seed) as engine:
+            devices = engine.attach(_watch(case.network))
             found.append(_spikes(_run(engine, 5), devices))
     _require(found[0] == found[1], "the same seed gives other spikes")
     _require(found[0] != found[2], "another seed gives the same spikes")
 
 
-def _reset(make: MakeEngine, network: Network) -> None:
-    with _loaded(make, network) as engine:
-        source = Device(name="source", kind="poisson", neurons=(Selection(network.populations[1].name),), weight=1000.0)
-        devices = engine.attach([*_watch(network), source])
+def _reset(case: _Case) -> None:
+    with case.loaded() as engine:
+        source = Device(
+            name="source", kind="poisson", neurons=(Selection(case.network.populations[1].name),), weight=1000.0
+        )
+        devices = engine.attach([*_watch(case.network), source])
         changes: list[Change] = [(devices[-1], "rate", 1000.0)]
         before = _spikes(_run(engine, 3, 0, changes), devices[:-1])
         engine.reset()
@@ -149,16 +168,16 @@ def _reset(make: MakeEngine, network: Network) -> None:
     _require(before != rest, "a reset does not put devices to their initial values")
 
 
-def _sinks_leave_spikes(make: MakeEngine, network: Network) -> None:
+def _sinks_leave_spikes(case: _Case) -> None:
     found = []
     for sinks in (False, True):
-        with _loaded(make, network) as engine:
-            devices = engine.attach(_watch(network))
+        with case.loaded() as engine:
+            devices = engine.attach(_watch(case.network))
             replies = _run(engine, 2)
             if sinks:
                 engine.attach(
                     [
-                        Device(name=kind, kind=kind, neurons=(Selection(network.populations[0].name),))
+                        Device(name=kind, kind=kind, neurons=(Selection(case.network.populations[0].name),))
                         for kind in ("leaky_integrator_alpha", "leaky_integrator_exp", "population_rate")
                     ]
                 )
@@ -168,20 +187,21 @@ def _sinks_leave_spikes(make: MakeEngine, network: Network) -> None:
     _require(found[0] == found[1], "adding sinks changes spikes")
 
 
-def _time(make: MakeEngine, network: Network) -> None:
-    with _loaded(make, network) as engine:
+def _time(case: _Case) -> None:
+    with case.loaded() as engine:
         reply = engine.advance([], 3 * _STEP)
         _require(reply.time == 3 * _STEP, f"after an advance to {3 * _STEP} the reply says {reply.time}")
         _refused(lambda: engine.advance([], _STEP), "an advance into the past")
 
 
-def _counts(make: MakeEngine, network: Network) -> None:
+def _counts(case: _Case) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        shard = Path(folder) / "shard"
-        with _loaded(make, network, shard=shard) as engine:
-            devices = engine.attach(_watch(network))
+        shard = Path(folder) / "spikes.shard"
+        with case.loaded(shard=shard) as engine:
+            devices = engine.attach(_watch(case.network))
             replies = _run(engine, 5)
-        written = np.fromfile(shard, SHARD_DTYPE)
+        files = [shard, *(shard.with_suffix(f".{rank}.shard") for rank in range(1, case.processes))]
+        written = np.concatenate([np.fromfile(file, SHARD_DTYPE) for file in files])
     total = np.sum([reply.counts for reply in replies], axis=0)
     _require(bool(total[0] > 0), "the example network does not fire")
     for place, device in enumerate(devices):
@@ -189,7 +209,7 @@ def _counts(make: MakeEngine, network: Network) -> None:
         index = np.concatenate([np.frombuffer(first, np.uint32) for first, _ in pieces])
         ticks = np.concatenate([np.frombuffer(second, np.int64) for _, second in pieces])
         mine = np.sort(written[written["population"] == place], order=["tick", "index"])
-        name = network.populations[place].name
+        name = case.network.populations[place].name
         _require(len(index) == total[place], f"{name}: {total[place]} spikes counted, {len(index)} recorded")
         same = np.array_equal(mine["index"], index) and np.array_equal(mine["tick"], ticks)
         _require(same, f"{name}: the shard's spikes are not the recorder's in order of time and index")
@@ -197,15 +217,17 @@ def _counts(make: MakeEngine, network: Network) -> None:
         _require(bool(np.all((ticks > ends - _STEP) & (ticks <= ends))), f"{name}: spikes lie outside their step")
 
 
-def _wrong_names(make: MakeEngine, network: Network) -> None:
-    here = (Selection(network.populations[0].name),)
-    beyond = Selection(network.populations[0].name, indices=(10**6,))
-    with _loaded(make, network) as engine:
+def _wrong_names(case: _Case) -> None:
+    here = (Selection(case.network.populations[0].name),)
+    beyond = Selection(case.network.populations[0].name, indices=(10**6,))
+    one = (Selection(case.network.populations[0].name, indices=(2,)),)
+    with case.loaded() as engine:
         for what, device in (
             ("an unknown kind", Device(name="x", kind="no_such_kind", neurons=here)),
             ("an unknown population", Device(name="x", kind="poisson", neurons=(Selection("no such"),))),
             ("an unknown parameter", Device(name="x", kind="poisson", neurons=here, params={"no_such": 1.0})),
             ("an index out of range", Device(name="x", kind="poisson", neurons=(beyond,))),
+            ("a receptor that one neuron lacks", Device(name="x", kind="poisson", neurons=one, receptor=99)),
         ):
             _refused(partial(engine.attach, [device]), f"a device with {what}")
         (known,) = engine.attach([Device(name="x", kind="poisson", neurons=here)])
@@ -214,6 +236,7 @@ def _wrong_names(make: MakeEngine, network: Network) -> None:
         _refused(lambda: engine.advance([(known, "rate", -1.0)], _STEP), "a negative rate")
         _refused(lambda: engine.get(here[0], ["no_such"]), "a get of an unknown parameter")
         _refused(lambda: engine.set(here[0], {"no_such": 1.0}), "a set of an unknown parameter")
+        _refused(lambda: engine.set(one[0], {"tau_m": -1.0}), "a negative time constant of one neuron")
         _refused(lambda: engine.detach([known + 1]), "a detach of an unknown device")
         _require(engine.advance([], _STEP).time == _STEP, "it cannot go on after refused requests")
 
@@ -229,9 +252,9 @@ def _refused(call: Callable[[], object], what: str) -> None:
     raise AnimatError(f"the brain engine accepts {what}")
 
 
-def _get_set(make: MakeEngine, network: Network) -> None:
-    some = Selection(network.populations[0].name, indices=(3, 1))
-    with _loaded(make, network) as engine:
+def _get_set(case: _Case) -> None:
+    some = Selection(case.network.populations[0].name, indices=(3, 1))
+    with case.loaded() as engine:
         engine.set(some, {"V_m": [-61.0, -62.0]})
         _require(engine.get(some, ["V_m"]) == {"V_m": [-61.0, -62.0]}, "get does not return what was set, in order")
         first = Selection(some.population)
@@ -242,10 +265,10 @@ def _get_set(make: MakeEngine, network: Network) -> None:
         _require(fired > 0, "a population that is silent no more does not fire")
 
 
-def _sources(make: MakeEngine, network: Network) -> None:
-    quiet = (Selection(network.populations[1].name),)
-    with _loaded(make, network) as engine:
-        engine.set(Selection(network.populations[0].name), {"silent": True})
+def _sources(case: _Case) -> None:
+    quiet = (Selection(case.network.populations[1].name),)
+    with case.loaded() as engine:
+        engine.set(Selection(case.network.populations[0].name), {"silent": True})
         kicks = {"poisson": ("rate", 2000.0), "fixed_frequency": ("rate", 500.0), "dc_source": ("amplitude", 2000.0)}
         step = 0
         for kind, (name, value) in kicks.items():
@@ -262,10 +285,10 @@ def _sources(make: MakeEngine, network: Network) -> None:
             step += 16
 
 
-def _each(make: MakeEngine, network: Network) -> None:
-    here = (Selection(network.populations[1].name, indices=(4, 0, 2)),)
-    with _loaded(make, network) as engine:
-        engine.set(Selection(network.populations[0].name), {"silent": True})
+def _each(case: _Case) -> None:
+    here = (Selection(case.network.populations[1].name, indices=(4, 0, 2)),)
+    with case.loaded() as engine:
+        engine.set(Selection(case.network.populations[0].name), {"silent": True})
         source, _ = engine.attach(
             [
                 Device(name="source", kind="fixed_frequency", neurons=here, each=True, weight=2000.0),

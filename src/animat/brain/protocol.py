@@ -105,20 +105,27 @@ class BrainScript(msgspec.Struct, frozen=True):
 class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How an engine runs a brain. Times in ticks (1 ns).
 
-    `threads` is how many cores are used; `virtual_processes` (`threads` by default) decides which random
-    numbers are drawn: the same number gives the same spikes. `record` names the populations ("*": all) whose
-    spikes are written to `shard` (a file of `SHARD_DTYPE` records, appended once per step); `sample` is the most
-    spikes per step that travel in a reply for a viewer (0: none).
+    `threads` is how many cores each of the `processes` uses; `virtual_processes` (threads of all processes by default)
+    decides which random numbers are drawn: the same number gives the same spikes. `record` names the populations ("*":
+    all) whose spikes are written to `shard` (a file of `SHARD_DTYPE` records, appended once per step; of several
+    processes each has its own, with its rank before the suffix); `sample` is the most spikes per step that travel in a
+    reply for a viewer (0: none).
     """
 
     seed: int
     step: int
     resolution: int = 100_000
+    processes: int = 1
     threads: int = 1
     virtual_processes: int | None = None
     record: tuple[str, ...] = ()
     shard: str | None = None
     sample: int = 0
+
+    @property
+    def all_virtual_processes(self) -> int:
+        """The number of virtual processes."""
+        return self.virtual_processes or self.processes * self.threads
 
 
 #: One recorded spike in a shard file: population (index into `BrainInfo.populations`), neuron, time in ticks.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from animat.brain.install import nest_mpi
 from animat.brain.network import Network
 from animat.brain.protocol import (
     BrainInfo,
@@ -21,7 +22,8 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
-from animat.errors import unknown_name
+from animat.errors import AnimatError, unknown_name
+from animat.link.errors import WorkerDied, WorkerHung
 from animat.link.worker import Worker
 
 __all__ = ["ENGINES", "BrainLink", "is_installed"]
@@ -49,37 +51,51 @@ class BrainLink:
     ----------
     engine
         A name of `ENGINES`.
+    processes
+        How many processes hold the brain; more than one need MPI.
     python, launch
-        The interpreter that runs the worker (this one by default) and a command put before it.
+        The interpreter that runs the worker and a command put before it. By default this interpreter; for several
+        processes that of the NEST with MPI that `animat engine install nest-mpi` made, and its mpirun.
+    address
+        Where a worker on another machine reaches this one (see `Worker`).
     title
         Shown by `ps` after the engine's name.
     log
         File that gets the worker's output.
     patience_s
-        A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed.
+        A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed. So does
+        the first step after ten times as long, and the building of a network that does not go on for as long.
     """
 
     def __init__(
         self,
         engine: str = "nest",
         *,
+        processes: int = 1,
         python: str | None = None,
         launch: Sequence[str] = (),
+        address: str | None = None,
         title: str = "",
         log: Path | None = None,
         patience_s: float = 60.0,
     ) -> None:
         if engine not in ENGINES:
             raise unknown_name("brain engine", engine, ENGINES)
+        if processes > 1 and (python is None or not launch):
+            found = nest_mpi()
+            python, launch = python or found.python, launch or found.launch(processes)
         self._worker = Worker(
             ENGINES[engine],
             title=f"animat.brain {engine} {title}".strip(),
+            processes=processes,
             python=python,
             launch=launch,
+            listen=address,
             log=log,
             patience_s=patience_s,
             on_progress=self._report,
         )
+        self._processes = processes
         self._progress: Progress = _quiet
         self._patience_s = patience_s
         self._first = True
@@ -103,12 +119,19 @@ class BrainLink:
         self._progress = progress
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
-        info: BrainInfo = self._long("load", network, script, settings, reply=BrainInfo)
+        quiet_s = None if network is None else 10 * self._patience_s
+        info: BrainInfo = self._long("load", network, script, settings, reply=BrainInfo, quiet_s=quiet_s)
         return info
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """See `BrainEngine.attach`."""
-        indices: list[int] = self._long("attach", devices, reply=list[int])
+        try:
+            indices: list[int] = self._long("attach", devices, reply=list[int])
+        except (WorkerDied, WorkerHung):
+            raise
+        except AnimatError:
+            self._long("undo_attach", reply=None)
+            raise
         return indices
 
     def detach(self, devices: Sequence[int]) -> None:
@@ -157,11 +180,11 @@ class BrainLink:
         self._first = True
         return info
 
-    def _long(self, method: str, *arguments: Any, reply: Any) -> Any:
+    def _long(self, method: str, *arguments: Any, reply: Any, quiet_s: float | None = None) -> Any:
         """Call what may take any time, such as building; a step that is under way is waited for first."""
         if self._worker.busy:
             self._early = self._worker.wait(BrainReply)
-        return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf)
+        return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf, quiet_s=quiet_s)
 
     def round_trips(self, count: int) -> list[float]:
         """Return the seconds that requests which do nothing take: the floor of an exchange."""
@@ -173,14 +196,19 @@ class BrainLink:
         return found
 
     def peak_memory_mb(self) -> float:
-        """Return the worker's largest resident memory so far, in MB; of one that is gone, what its last step said."""
-        try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
-        except OSError:
-            return self._memory_mb
-        lines = (line for line in status.splitlines() if line.startswith("VmHWM"))
-        return next((int(line.split()[1]) * 1024 / 1e6 for line in lines), self._memory_mb)
+        """Return the largest resident memory so far of all processes, in MB; elsewhere, what the last step said."""
+        found = [_peak_memory_mb(pid) for pid in self._worker.pids_here]
+        return sum(found) if len(found) == self._processes and all(found) else self._memory_mb
 
     def close(self) -> None:
         """End the worker; may be called twice."""
         self._worker.close()
+
+
+def _peak_memory_mb(pid: int) -> float:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines), 0.0)

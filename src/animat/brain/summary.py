@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
@@ -148,9 +148,8 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
     )
 
 
-def check_room(networks: Iterable[tuple[Network, int]]) -> None:
-    """Raise if networks, each in so many virtual processes, need more memory with NEST than this machine has free."""
-    needed = sum(expected_memory_bytes(network, processes) for network, processes in networks)
+def check_room(needed: float) -> None:
+    """Raise if brains need more bytes of memory than this machine has free."""
     free = psutil.virtual_memory().available
     if needed > free:
         raise AnimatError(

@@ -14,6 +14,7 @@ import msgspec
 from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.install import nest_mpi
 from animat.brain.network import Network, weight_unit
 from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
 from animat.brain.remote import BrainLink
@@ -243,6 +244,7 @@ def brain_settings(
         seed=part.seed,
         step=brain.step or part.step,
         resolution=brain.resolution,
+        processes=brain.processes,
         threads=brain.threads,
         virtual_processes=brain.virtual_processes,
         record=recorded,
@@ -266,18 +268,28 @@ def check_brain(parts: Parts, name: str) -> None:
         With the line of the experiment that names the brain.
     """
     brain, experiment = parts.brains[name], parts.experiment
-    if isinstance(brain, Network):
-        try:
+    part = experiment.part.all_brains[name]
+    try:
+        if part.processes > 1 and part.python is None:
+            nest_mpi()
+        if isinstance(brain, Network):
             with closing(_checking_link(parts, name)) as link:
                 link.check(brain)
-        except AnimatError as error:
-            raise error.at(experiment.file, _section(experiment, "brains", name)) from None
+    except AnimatError as error:
+        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
 
 
 def _checking_link(parts: Parts, name: str) -> BrainLink:
     part = parts.experiment.part.all_brains[name]
     title = f"{parts.experiment.part.name} (checking)"
-    return BrainLink(part.engine, python=part.python, launch=part.launch, title=title)
+    return BrainLink(
+        part.engine,
+        processes=part.processes,
+        python=part.python,
+        launch=part.launch,
+        address=part.address,
+        title=title,
+    )
 
 
 def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:

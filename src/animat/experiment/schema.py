@@ -67,10 +67,19 @@ class BrainPart(_Part):
     kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")
     resolution: PositiveTicks = Field(100_000, validate_default=False, description="time step of the simulator")
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
-    threads: int = Field(1, ge=1, le=1024)
-    virtual_processes: int | None = Field(None, ge=1, description="threads by default; fix it to compare layouts")
+    processes: int = Field(1, ge=1, le=65536, description="how many processes hold the brain; more than 1 needs MPI")
+    threads: int = Field(1, ge=1, le=1024, description="cores that each process uses")
+    virtual_processes: int | None = Field(
+        None, ge=1, description="processes times threads by default; fix it to compare layouts"
+    )
     python: str | None = Field(None, description="another interpreter that has numpy, pyzmq, msgspec and NEST")
-    launch: list[str] = Field(default_factory=list, description="command put before the interpreter")
+    launch: list[str] = Field(
+        default_factory=list,
+        description="command put before the interpreter, such as [srun, -n, 4]; mpirun for several processes",
+    )
+    address: str | None = Field(
+        None, description="where a worker on another machine reaches this one; the link is then encrypted tcp"
+    )
     patience: PositiveTicks = Field(
         60_000_000_000,
         validate_default=False,
@@ -81,9 +90,15 @@ class BrainPart(_Part):
     def _one_source(self) -> BrainPart:
         if (self.network is None) == (self.script is None):
             raise ValueError("give either `network` or `script`")
-        if self.virtual_processes is not None and self.virtual_processes % self.threads:
-            raise ValueError(f"virtual_processes must be a multiple of threads ({self.threads})")
+        together = self.processes * self.threads
+        if self.virtual_processes is not None and self.virtual_processes % together:
+            raise ValueError(f"virtual_processes must be a multiple of processes times threads ({together})")
         return self
+
+    @property
+    def all_virtual_processes(self) -> int:
+        """The number of virtual processes."""
+        return self.virtual_processes or self.processes * self.threads
 
 
 class BodyPart(_Part):

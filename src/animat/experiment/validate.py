@@ -63,7 +63,7 @@ def validate(
             stack.callback(engine.close)
         specs = check_before_build(parts, bodies)
         for name, brain in experiment.part.all_brains.items():
-            if brain.python is None and not is_installed(brain.engine):
+            if brain.python is None and brain.processes == 1 and not is_installed(brain.engine):
                 remarks.append(
                     f"{name}: {brain.engine} is not installed here, so models and parameters are not checked"
                 )
@@ -90,7 +90,7 @@ def validate(
         if experiment.part.duration is not None and at >= experiment.part.duration:
             remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
     brains = {
-        name: _sizes(brain, _processes(experiment, name)) if isinstance(brain, Network) else None
+        name: _sizes(experiment, name, brain) if isinstance(brain, Network) else None
         for name, brain in parts.brains.items()
     }
     return Validation(
@@ -164,16 +164,20 @@ def _check_memory(parts: Parts) -> None:
     experiment = parts.experiment
     try:
         check_room(
-            (brain, _processes(experiment, name)) for name, brain in parts.brains.items() if isinstance(brain, Network)
+            sum(
+                _memory(experiment, name, brain)
+                for name, brain in parts.brains.items()
+                if isinstance(brain, Network) and not experiment.part.all_brains[name].launch
+            )
         )
     except AnimatError as error:
         raise error.at(experiment.file, experiment.line("brain" if experiment.part.brain else "brains")) from None
 
 
-def _processes(experiment: Experiment, brain: str) -> int:
+def _memory(experiment: Experiment, brain: str, network: Network) -> float:
     part = experiment.part.all_brains[brain]
-    return part.virtual_processes or part.threads
+    return expected_memory_bytes(network, part.all_virtual_processes, part.processes)
 
 
-def _sizes(network: Network, processes: int) -> tuple[int, float, float]:
-    return network.neurons, sum(expected_counts(network)), expected_memory_bytes(network, processes)
+def _sizes(experiment: Experiment, brain: str, network: Network) -> tuple[int, float, float]:
+    return network.neurons, sum(expected_counts(network)), _memory(experiment, brain, network)

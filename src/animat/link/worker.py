@@ -164,6 +164,11 @@ class Worker:
         return {rank: peer.hello.pid for rank, peer in sorted(self._listener.ranks.items())}
 
     @property
+    def pids_here(self) -> list[int]:
+        """Process ids of those who serve and run on this machine."""
+        return [peer.hello.pid for peer in self._listener.ranks.values() if peer.hello.place == this_place()]
+
+    @property
     def busy(self) -> bool:
         """Whether a call was started whose reply was not waited for."""
         return self._method is not None
@@ -213,7 +218,8 @@ class Worker:
         while True:
             kind, payload = self._receive()
             if kind == REPLY:
-                self._slowest[method] = max(self._slowest.get(method, 0.0), time.monotonic() - self._began)
+                if self._limit_s is None:
+                    self._slowest[method] = max(self._slowest.get(method, 0.0), time.monotonic() - self._began)
                 self._method = None
                 return decoder(reply).decode(payload)
 

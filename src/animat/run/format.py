@@ -95,9 +95,9 @@ def counts_table(brain: str = "brain") -> str:
     return f"counts.{brain}"
 
 
-def shard_name(brain: str = "brain", rank: int | None = None) -> str:
-    """Return the file name of the spikes that a brain (or one of its ranks) writes itself."""
-    return f"spikes.{brain}.shard" if rank is None else f"spikes.{brain}.{rank}.shard"
+def shard_name(brain: str = "brain") -> str:
+    """Return the file name of the spikes that a brain's first process writes; others put a rank before the suffix."""
+    return f"spikes.{brain}.shard"
 
 
 def schema_of(columns: Iterable[Column]) -> pa.Schema:

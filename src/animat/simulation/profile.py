@@ -62,6 +62,11 @@ class Profile:
         kernel, body = _SECONDS.index("brain_kernel"), _SECONDS.index("body")
         return [row[-1] - max(row[kernel], row[body]) for row in self._rows[1:]]
 
+    def beyond_kernel_s(self) -> list[float]:
+        """Return per step, without the first, what it cost beyond the brain kernel."""
+        kernel = _SECONDS.index("brain_kernel")
+        return [row[-1] - row[kernel] for row in self._rows[1:]]
+
     def table(self) -> dict[str, dict[str, float]]:
         """Return mean and median seconds of every column without the first step, and the first step's."""
         if not self._rows:

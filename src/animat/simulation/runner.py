@@ -199,8 +199,10 @@ class Runner:
             )
             link = self.links[name] = BrainLink(
                 part.engine,
+                processes=part.processes,
                 python=part.python,
                 launch=part.launch,
+                address=part.address,
                 title=f"{self.experiment.part.name} ({self.folder})",
                 log=self.folder / f"{name}.log",
                 patience_s=part.patience / 1e9,

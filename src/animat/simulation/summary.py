@@ -60,8 +60,9 @@ def manifest(
                 "min_delay_ms": info.min_delay_ms,
                 "max_delay_ms": info.max_delay_ms,
                 "build_s": info.build_s,
+                "processes": part.all_brains[name].processes,
                 "threads": part.all_brains[name].threads,
-                "virtual_processes": part.all_brains[name].virtual_processes or part.all_brains[name].threads,
+                "virtual_processes": part.all_brains[name].all_virtual_processes,
                 "resolution_ns": part.all_brains[name].resolution,
             }
             for name, info in brains.items()

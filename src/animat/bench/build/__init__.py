@@ -10,6 +10,7 @@ from statistics import median
 import msgspec
 
 from animat.brain.expectation import expected_synapses
+from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.protocol import Progress
 from animat.brain.summary import check_room
@@ -88,7 +89,7 @@ def measure_build(network: Network, progress: Progress, *, rounds: int, threads:
     """
     if rounds < 1:
         raise AnimatError(f"measure at least one round, got {rounds}")
-    check_room([(network, threads)])
+    check_room(expected_memory_bytes(network, threads))
     tasks = [Task(way, network, threads, seed) for _ in range(rounds) for way in WAYS]
     expected = list(expected_synapses(network).values())
     return BuildComparison(

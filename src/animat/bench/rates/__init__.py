@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from animat.brain.mean_input import mean_input, why_silent
+from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.protocol import BrainSettings, Progress
 from animat.brain.remote import BrainLink
@@ -78,7 +79,7 @@ def measure_rates(
     steps, first = (-(-round(ms * 1e6) // _STEP) for ms in (until_ms, after_ms))
     if after_ms < 0 or not 0 <= first < steps:
         raise AnimatError(f"the time to count must begin before it ends, got {after_ms:g} to {until_ms:g} ms")
-    check_room([(network, virtual_processes or threads)])
+    check_room(expected_memory_bytes(network, virtual_processes or threads))
     counts = np.zeros(len(network.populations))
     kernel_s = memory_mb = 0.0
     link = BrainLink("nest")

@@ -1,4 +1,7 @@
-"""NEST as a brain engine: one process, one or more threads.
+"""NEST as a brain engine: one process, or one of several that all do the same and hold a share of the neurons each.
+
+What differs between processes is returned as a part (`step`, `found`, `changed`, `attached`), and the parts of all are
+merged by the first one; nothing is raised in one process alone for what a user may get wrong.
 
 Every step is Prepare, Run, Cleanup, which is what Simulate does: only then do changed rates take effect, can
 recorders be emptied and devices be added. What it costs is measured apart as `prepare_s`.
@@ -21,7 +24,18 @@ from animat.brain.nest.devices import Attached, Clock, attach_source, change, em
 from animat.brain.nest.kernel import import_nest, peak_memory_mb, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.modules import install_modules
+from animat.brain.nest.parts import (
+    Attachment,
+    Done,
+    Found,
+    Step,
+    merge_attached,
+    merge_changed,
+    merge_found,
+    merge_spikes,
+)
 from animat.brain.nest.scripts import run_script
+from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
 from animat.brain.network import Network
 from animat.brain.protocol import (
@@ -78,15 +92,24 @@ class NestEngine:
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""
-        processes = settings.virtual_processes or settings.threads
-        if processes % settings.threads:
-            raise AnimatError(f"virtual_processes ({processes}) must be a multiple of threads ({settings.threads})")
+        if settings.all_virtual_processes % (settings.processes * settings.threads):
+            raise AnimatError(
+                f"virtual_processes ({settings.all_virtual_processes}) must be a multiple of "
+                f"processes times threads ({settings.processes * settings.threads})"
+            )
         if settings.step % settings.resolution:
             raise AnimatError(
                 f"the step ({settings.step} ns) must be a multiple of the resolution ({settings.resolution} ns)"
             )
         self._nest = import_nest(lean=isinstance(brain, Network))
-        use_cores(settings.threads)
+        if self._nest.num_processes != settings.processes:
+            raise AnimatError(
+                f"NEST runs in {self._nest.num_processes} process(es) and {settings.processes} are wanted: "
+                "its launcher and `processes` must agree, and more than one need a NEST with MPI "
+                "(animat engine install nest-mpi)"
+            )
+        here = settings.all_virtual_processes // settings.processes
+        use_cores(settings.threads if here > settings.threads else None)
         self._brain, self._settings, self._progress = brain, settings, progress
         return self._build()
 
@@ -98,7 +121,7 @@ class NestEngine:
             reset_kernel(nest, settings)
             built: Built | None = None
             if isinstance(brain, Network):
-                processes = settings.virtual_processes or settings.threads
+                processes = settings.all_virtual_processes
                 built = build(nest, brain, settings.seed, processes, settings.resolution / 1e6, progress)
                 self._nodes = built.nodes
             else:
@@ -107,8 +130,9 @@ class NestEngine:
                 self._clock.origin = round(nest.biological_time * 1e6)
             self._floor_ms = float(nest.min_delay)
             self._ids = {name: np.asarray(nodes.tolist(), np.int64) for name, nodes in self._nodes.items()}
+            self._share = Share(nest)
             synapses = int(nest.num_connections) if built is None else built.synapses
-            self._lesions = Lesions(nest, None if built is None else built.copies)
+            self._lesions = Lesions(nest, self._share, None if built is None else built.copies)
             recorder = None if built is None else built.recorder
             self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms, recorder)
         return BrainInfo(
@@ -129,16 +153,31 @@ class NestEngine:
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """Attach devices; see `BrainEngine.attach`."""
-        indices: list[int] = []
+        found = self.attached(devices)
+        if found.error is not None:
+            self.undo_attach()
+        return merge_attached([found])
+
+    def attached(self, devices: Sequence[Device]) -> Attachment:
+        """Attach devices as far as they can be in this process; after an error in any, all `undo_attach`."""
+        self._first_new, self._next_device = self._next_device, self._next_device + len(devices)
+        indices = list(range(self._first_new, self._next_device))
         try:
-            for device in devices:
-                self._attach(self._next_device, device)
-                indices.append(self._next_device)
-                self._next_device += 1
-        except BaseException:
-            self.detach(indices)
-            raise
-        return indices
+            for index, device in zip(indices, devices, strict=True):
+                self._attach(index, device)
+        except AnimatError as error:
+            return Attachment([], error.what)
+        finally:
+            self._note_read()
+        return Attachment(indices)
+
+    def undo_attach(self) -> None:
+        """Remove what the last `attached` made; its indices are not used again."""
+        self.detach([index for index in self._devices if index >= self._first_new])
+
+    def _note_read(self) -> None:
+        assert self._watch is not None
+        self._watch.read_by(found.neurons for found in self._devices.values() if found.nodes is None)
 
     def _attach(self, index: int, device: Device) -> None:
         kind = check_device(device)
@@ -173,9 +212,14 @@ class NestEngine:
         for index in devices:
             release(self._devices.pop(index), self._clock)
             self._readouts.remove(index)
+        self._note_read()
 
     def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
         """Simulate to tick `until`; see `BrainEngine.advance`."""
+        return self.merge_steps([self.step(changes, until)])
+
+    def step(self, changes: Sequence[Change], until: int) -> Step:
+        """Simulate to tick `until` and return what this process found."""
         nest, clock, watch = self._nest, self._clock, self._watch
         assert watch is not None
         t0 = time.perf_counter()
@@ -201,16 +245,14 @@ class NestEngine:
             clock.now = until
             senders, times = watch.take(clock.origin)
             counts, records = watch.sort(senders, times)
-            values = self._readouts.advance(senders, times, until)
-            spikes = self._recorded(senders, times)
+            senders, times = watch.for_devices(senders, times)
             sample = watch.thinned(records)
         t4 = time.perf_counter()
         watch.write(records)
         t5 = time.perf_counter()
-        return BrainReply(
-            time=until,
-            values=values,
-            spikes=spikes,
+        return Step(
+            senders=senders.tobytes(),
+            ticks=times.tobytes(),
             counts=counts,
             sample=sample,
             prepare_s=(t1 - t0) + (t3 - t2),
@@ -218,6 +260,29 @@ class NestEngine:
             read_s=t4 - t3,
             record_s=t5 - t4,
             memory_mb=peak_memory_mb(),
+        )
+
+    def merge_steps(self, steps: Sequence[Step]) -> BrainReply:
+        """Compute the sinks from the spikes of all processes; their times are those of the slowest."""
+        watch = self._watch
+        assert watch is not None
+        began = time.perf_counter()
+        senders, ticks = merge_spikes(steps)
+        values = self._readouts.advance(senders, ticks, self._clock.now)
+        spikes = self._recorded(senders, ticks)
+        counts = [sum(each) for each in zip(*(step.counts for step in steps), strict=True)]
+        sample = watch.thinned_again([step.sample for step in steps])
+        return BrainReply(
+            time=self._clock.now,
+            values=values,
+            spikes=spikes,
+            counts=counts,
+            sample=sample,
+            prepare_s=max(step.prepare_s for step in steps),
+            kernel_s=max(step.kernel_s for step in steps),
+            read_s=max(step.read_s for step in steps) + time.perf_counter() - began,
+            record_s=max(step.record_s for step in steps),
+            memory_mb=sum(step.memory_mb for step in steps),
         )
 
     def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
@@ -233,30 +298,49 @@ class NestEngine:
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """Return parameters or state variables; see `BrainEngine.get`."""
+        return merge_found([self.found(target, names)])
+
+    def found(self, target: Selection, names: Sequence[str]) -> Found:
+        """Return parameters or state variables of those of the neurons that are in this process."""
         if not names:
             raise AnimatError(f"name what to get of {target}, for example V_m")
-        selected, nodes = self._select((target,))
-        self._check_parameters(target, nodes, names)
-        found = {}
-        for name in names:
-            values = nodes.get(name)
-            listed = [float(value) for value in values] if isinstance(values, tuple | list) else [float(values)]
-            found[name] = listed if selected.sorted else [listed[place] for place in selected.rank]
-        return found
+        selected, _ = self._select((target,))
+        self._check_parameters(target, names)
+        nodes = self._share.nodes(selected.ids)
+        values: dict[str, list[float]] = {}
+        if nodes is not None:
+            for name in names:
+                listed = nodes.get(name)
+                values[name] = [float(value) for value in (listed if isinstance(listed, tuple | list) else [listed])]
+        places = selected.order[self._share.holds(selected.ids)]
+        return Found(places.tobytes(), values)
 
     def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
         """Set parameters, silence neurons or cut a projection; see `BrainEngine.set`."""
-        if isinstance(target, ProjectionName):
-            for name in values:
-                if name != "cut":
-                    raise unknown_name(f"property of the projection {target.pre}->{target.post}:", name, ["cut"])
-            ends = self._population(target.pre), self._population(target.post)
-            with self._explained(f"cut of {target.pre}->{target.post}"):
-                self._lesions.cut(*ends, (target.pre, target.post), bool(values["cut"]))
-            return
+        merge_changed([self.changed(target, values)])
+
+    def changed(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> Done:
+        """Set what `BrainEngine.set` sets, as far as it is in this process."""
+        try:
+            if isinstance(target, ProjectionName):
+                return Done(self._cut(target, values), f"there is no projection {target.pre}->{target.post}")
+            self._set(target, values)
+            return Done(1)
+        except AnimatError as error:
+            return Done(error=error.what)
+
+    def _cut(self, target: ProjectionName, values: Mapping[str, float | list[float] | bool]) -> int:
+        for name in values:
+            if name != "cut":
+                raise unknown_name(f"property of the projection {target.pre}->{target.post}:", name, ["cut"])
+        ends = self._population(target.pre), self._population(target.post)
+        with self._explained(f"cut of {target.pre}->{target.post}"):
+            return self._lesions.cut(*ends, (target.pre, target.post), bool(values["cut"]))
+
+    def _set(self, target: Selection, values: Mapping[str, float | list[float] | bool]) -> None:
         selected, nodes = self._select((target,))
         rest = {name: value for name, value in values.items() if name != "silent"}
-        self._check_parameters(target, nodes, list(rest))
+        self._check_parameters(target, list(rest))
         self._lesions.refuse_silent(nodes, str(target), list(rest))
         for name, value in rest.items():
             if isinstance(value, list) and len(value) != len(selected):
@@ -264,27 +348,32 @@ class NestEngine:
         with self._explained(f"{target}"):
             if "silent" in values:
                 self._lesions.silence(nodes, target.population, bool(values["silent"]))
+            here = self._share.nodes(selected.ids)
+            if here is None or not rest:
+                return
             if any(isinstance(value, list) for value in rest.values()):
-                nodes.set(
+                here.set(
                     [
                         {
                             name: float(value[place] if isinstance(value, list) else value)
                             for name, value in rest.items()
                         }
-                        for place in selected.order.tolist()
+                        for place in selected.order[self._share.holds(selected.ids)].tolist()
                     ]
                 )
-            elif rest:
-                nodes.set([{name: float(value) for name, value in rest.items() if not isinstance(value, list)}])
+            else:
+                here.set([{name: float(value) for name, value in rest.items() if not isinstance(value, list)}])
 
-    def _check_parameters(self, target: Selection, nodes: Any, names: Sequence[str]) -> None:
-        status = nodes[0].get()
+    def _check_parameters(self, target: Selection, names: Sequence[str]) -> None:
+        model = str(self._population(target.population)[0].get("model"))
         known = [
-            name for name, value in status.items() if isinstance(value, int | float) and not isinstance(value, bool)
+            name
+            for name, value in self._nest.GetDefaults(model).items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
         ]
         for name in names:
             if name not in known:
-                raise unknown_name(f"parameter of {target.population} ({status['model']})", name, known)
+                raise unknown_name(f"parameter of {target.population} ({model})", name, known)
 
     def reset(self) -> BrainInfo:
         """Rebuild with the same seed and attach the same devices; see `BrainEngine.reset`."""
@@ -293,6 +382,7 @@ class NestEngine:
         info = self._build()
         for index, device in before.items():
             self._attach(index, device)
+        self._note_read()
         return info
 
     def close(self) -> None:
@@ -319,12 +409,16 @@ class NestEngine:
             raise unknown_name("population", name, self._nodes)
         return self._nodes[name]
 
+    def _named(self, selection: Selection) -> NDArray[np.int64]:
+        """Return NEST's ids of the selected neurons in the order in which they are named."""
+        if selection.population not in self._ids:
+            raise unknown_name("population", selection.population, self._ids)
+        ids = self._ids[selection.population]
+        return ids[selection.resolve(len(ids))]
+
     def _select(self, selections: Sequence[Selection]) -> tuple[Selected, Any]:
-        ids = []
-        for selection in selections:
-            nodes = self._population(selection.population)
-            ids.append(self._ids[selection.population][selection.resolve(len(nodes))])
-        selected = Selected(np.concatenate(ids), ", ".join(map(str, selections)))
+        ids = np.concatenate([self._named(selection) for selection in selections])
+        selected = Selected(ids, ", ".join(map(str, selections)))
         first = self._nodes[selections[0].population]
         if len(selections) == 1 and len(first) == len(selected):
             return selected, first

@@ -63,17 +63,29 @@ def _how_to_install(why: str) -> str:
 _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
+#: Where launchers say which of the processes on this machine this one is: Hydra, Open MPI, Slurm.
+_PLACE_HERE = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
+
+
 def use_cores(threads: int | None = None) -> None:
-    """Keep this process on `threads` cores (None: all): NEST runs an OpenMP thread for every virtual process."""
-    if _CORES:
-        os.sched_setaffinity(0, _CORES[:threads])
+    """Keep this process on `threads` cores (None: all): NEST runs an OpenMP thread for every virtual process.
+
+    Processes on one machine take different cores, as far as there are enough.
+    """
+    if not _CORES:
+        return
+    first = 0
+    if threads is not None:
+        place = next((int(os.environ[name]) for name in _PLACE_HERE if os.environ.get(name, "").isdigit()), 0)
+        first = place * threads % max(1, len(_CORES) - threads + 1)
+    os.sched_setaffinity(0, _CORES[first:][:threads])
 
 
 def kernel_settings(settings: BrainSettings) -> dict[str, Any]:
-    """Return what the kernel is set to: resolution (ms), virtual processes and seed."""
+    """Return what the kernel is set to: resolution (ms), virtual processes of this process, and seed."""
     return {
         "resolution": settings.resolution / 1e6,
-        "local_num_threads": settings.virtual_processes or settings.threads,
+        "local_num_threads": settings.all_virtual_processes // settings.processes,
         "rng_seed": settings.seed,
         "overwrite_files": True,
     }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.nest.copies import Copy
+from animat.brain.nest.share import Share
 from animat.errors import AnimatError
 
 __all__ = ["Lesions"]
@@ -24,45 +25,56 @@ class Lesions:
     above the threshold is put to the reset potential, so that nothing bursts.
 
     `copies` are the synapse models by projection; without it (a script's brain) all connections between two
-    populations are looked for.
+    populations are looked for. Of several processes each changes its own neurons and their incoming synapses.
     """
 
-    def __init__(self, nest: Any, copies: Mapping[tuple[str, str], Mapping[str, Copy]] | None = None) -> None:
+    def __init__(
+        self, nest: Any, share: Share, copies: Mapping[tuple[str, str], Mapping[str, Copy]] | None = None
+    ) -> None:
         self._nest = nest
+        self._share = share
         self._copies = copies
+        self._silent: set[int] = set()
         self._thresholds: dict[int, dict[str, float]] = {}
         self._weights: dict[tuple[str, str], list[tuple[Any, NDArray[np.float64]]]] = {}
 
     def silence(self, nodes: Any, what: str, silent: bool) -> None:
         """Silence neurons or let them fire again; those that are so already stay as they are."""
-        ids = [node for node in nodes.tolist() if (node in self._thresholds) != silent]
-        if not ids:
+        changed = [node for node in nodes.tolist() if (node in self._silent) != silent]
+        if not changed:
             return
-        nodes = self._nest.NodeCollection(ids)
-        known = nodes[0].get()
+        model = str(nodes[0].get("model"))
+        known = self._nest.GetDefaults(model)
         names = [name for name in ("V_th", "V_peak") if isinstance(known.get(name), float)]
         if "V_th" not in names or "V_m" not in known:
-            model = known["model"]
             raise AnimatError(
                 f"{what} cannot be silenced: its model {model} has no threshold V_th; cut its projections"
             )
+        self._silent ^= set(changed)
+        ids = np.asarray(changed, np.int64)
+        here = self._share.nodes(ids)
+        if here is None:
+            return
         if silent:
-            found = {name: _values(nodes, name) for name in names}
-            for place, node in enumerate(ids):
+            found = {name: _values(here, name) for name in names}
+            for place, node in enumerate(here.tolist()):
                 self._thresholds[node] = {name: float(found[name][place]) for name in names}
-            nodes.set([dict.fromkeys(names, _UNREACHABLE_MV)])
+            here.set([dict.fromkeys(names, _UNREACHABLE_MV)])
             return
-        before = [self._thresholds.pop(node) for node in ids]
+        before = [self._thresholds.pop(node) for node in here.tolist()]
         threshold = np.array([min(values.values()) for values in before])
-        potential = _values(nodes, "V_m")
-        reset = _values(nodes, "V_reset") if "V_reset" in known else threshold - 10.0
+        potential = _values(here, "V_m")
+        reset = _values(here, "V_reset") if "V_reset" in known else threshold - 10.0
         calm = np.where(potential >= threshold, np.minimum(reset, threshold), potential)
-        nodes.set([{**values, "V_m": float(calm[place])} for place, values in enumerate(before)])
+        here.set([{**values, "V_m": float(calm[place])} for place, values in enumerate(before)])
 
-    def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> None:
-        """Set all weights of a projection to 0, or back to what they were; plastic ones rest meanwhile."""
+    def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> int:
+        """Set all weights of a projection to 0, or back to what they were; plastic ones rest meanwhile.
+
+        Returns how many synapse models and synapses of it were found here: 0 if there is no such projection.
+        """
         if cut == (names in self._weights):
-            return
+            return 1
         known = list(self._copies.get(names, {}).values()) if self._copies is not None else None
         for copy in known or ():
             if cut and copy.learns:
@@ -76,23 +88,24 @@ class Lesions:
         if not cut:
             for synapses, weights in self._weights.pop(names):
                 synapses.set(weight=weights.tolist())
-            return
+            return 1
         if known is None:
             found = [self._nest.GetConnections(pre, post)]
         else:
             found = [self._nest.GetConnections(pre, post, copy.name) for copy in known if copy.each]
-        if not known and not any(len(synapses) for synapses in found):
-            raise AnimatError(f"there is no projection {names[0]}->{names[1]}")
         found = [synapses for synapses in found if len(synapses)]
+        if not found and not known:
+            return 0
         self._weights[names] = [
             (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float))) for synapses in found
         ]
         for synapses in found:
             synapses.set(weight=0.0)
+        return len(known or ()) + sum(len(synapses) for synapses in found)
 
     def refuse_silent(self, nodes: Any, what: str, names: list[str]) -> None:
         """Refuse to set the threshold of silenced neurons: it would end the silence."""
-        if {"V_th", "V_peak"} & set(names) and any(node in self._thresholds for node in nodes.tolist()):
+        if {"V_th", "V_peak"} & set(names) and self._silent.intersection(nodes.tolist()):
             raise AnimatError(f"{what} is silent; undo that before its threshold is set")
 
 

@@ -55,8 +55,8 @@ _MULTISYNAPSE = _Neuron(5400, 1)
 _OTHER = _Neuron(5250, 4)
 
 
-def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float:
-    """Return the largest memory in bytes of the NEST process that builds a network and begins to simulate it.
+def expected_memory_bytes(network: Network, virtual_processes: int = 2, processes: int = 1) -> float:
+    """Return the largest memory in bytes of NEST, all processes together, that builds a network and begins to simulate.
 
     It counts neurons with the ring buffers that their delays ask for, connections of the types that the builder
     takes (`synapse_types`), the recorder of all spikes, and NEST's tables of sources. Against measured runs it lies
@@ -65,7 +65,7 @@ def expected_memory_bytes(network: Network, virtual_processes: int = 2) -> float
     synapses = expected_counts(network)
     types = synapse_types(network, synapses, virtual_processes)
     steps = _delay_steps(network)
-    total = _BASE_BYTES + _PROCESS_BYTES * virtual_processes + _chunk_bytes(network, synapses)
+    total = processes * (_BASE_BYTES + _chunk_bytes(network, synapses)) + _PROCESS_BYTES * virtual_processes
     for population in network.populations:
         neuron = _neuron(population)
         total += population.size * (neuron.bytes + 8 * steps * neuron.buffers + _RECORDED_BYTES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from animat.brain.nest.synapse_types import MOST_COMPACT_NODES
 from animat.brain.protocol import SHARD_DTYPE, BrainSettings
+from animat.brain.selected import Selected
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["SpikeWatch"]
@@ -72,14 +73,21 @@ class SpikeWatch:
         everything = nest.NodeCollection(np.flatnonzero(watched).tolist())
         synapse = {"synapse_model": _smallest_synapse(int(self._recorder.global_id)), "delay": delay_ms}
         nest.Connect(everything, self._recorder, "all_to_all", synapse)
-        self._path = settings.shard
         self._shard = None
         if settings.shard is not None and wanted:
+            self._path = _of_rank(Path(settings.shard), int(nest.Rank()))
             try:
-                self._shard = Path(settings.shard).open("ab", buffering=0)  # noqa: SIM115
+                self._shard = self._path.open("ab", buffering=0)
             except OSError as error:
-                raise AnimatError(f"cannot write spikes: {error.strerror}", file=settings.shard) from None
+                raise AnimatError(f"cannot write spikes: {error.strerror}", file=self._path) from None
+        self._read = np.zeros(size, bool)
         self._thin = np.random.default_rng(settings.seed)
+
+    def read_by(self, devices: Iterable[Selected]) -> None:
+        """Take note of the neurons whose spikes devices read."""
+        self._read[:] = False
+        for neurons in devices:
+            self._read[neurons.ids] = True
 
     def take(self, origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the NEST ids, ascending, and ticks of all spikes since the last call and empty the recorder."""
@@ -90,6 +98,13 @@ class SpikeWatch:
             self._recorder.set([{"n_events": 0}])
         order = np.argsort(senders, kind="stable")
         return senders[order], ticks[order]
+
+    def for_devices(
+        self, senders: NDArray[np.int64], ticks: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return those of the spikes that a device reads."""
+        read = self._read[senders]
+        return senders[read], ticks[read]
 
     def sort(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[list[int], NDArray[Any]]:
         """Return the number of spikes of every population, and all as `SHARD_DTYPE` records."""
@@ -113,6 +128,12 @@ class SpikeWatch:
             records = records[np.sort(self._thin.choice(len(records), self._sample, replace=False))]
         return records.tobytes()
 
+    def thinned_again(self, samples: Sequence[bytes]) -> bytes:
+        """Return the samples of all processes as one that is no larger than one of them may be."""
+        if len(samples) == 1:
+            return samples[0]
+        return self.thinned(np.frombuffer(b"".join(samples), SHARD_DTYPE))
+
     def write(self, records: NDArray[Any]) -> None:
         """Append the spikes of the recorded populations to the shard."""
         if self._shard is None:
@@ -131,6 +152,10 @@ class SpikeWatch:
         if self._shard is not None:
             self._shard.close()
             self._shard = None
+
+
+def _of_rank(shard: Path, rank: int) -> Path:
+    return shard.with_suffix(f".{rank}{shard.suffix}") if rank else shard
 
 
 def _smallest_synapse(recorder: int) -> str:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from animat.brain.nest.engine import NestEngine
+from animat.brain.nest.parts import (
+    Attachment,
+    Done,
+    Found,
+    Step,
+    merge_attached,
+    merge_changed,
+    merge_found,
+    merge_infos,
+)
 from animat.brain.network import Network
 from animat.brain.protocol import (
     BrainInfo,
-    BrainReply,
     BrainScript,
     BrainSettings,
     Change,
@@ -17,6 +25,8 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
+from animat.errors import AnimatError
+from animat.link.collective import Collective, Handlers
 
 __all__ = ["handlers"]
 
@@ -24,35 +34,42 @@ __all__ = ["handlers"]
 Values = dict[str, bool | float | list[float]]
 
 
-def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., Any]]:
+def handlers(progress: Callable[[str, float], None]) -> Handlers:
     """Return the requests that a NEST worker answers; their annotations say how arguments are decoded."""
     engine = NestEngine()
 
-    def check(network: Network) -> None:
-        engine.check(network)
+    def check(network: Network) -> Done:
+        try:
+            engine.check(network)
+        except AnimatError as error:
+            return Done(error=error.what)
+        return Done(1)
 
     def load(network: Network | None, script: BrainScript | None, settings: BrainSettings) -> BrainInfo:
         brain = network or script
         assert brain is not None
         return engine.load(brain, settings, progress)
 
-    def attach(devices: list[Device]) -> list[int]:
-        return engine.attach(devices)
+    def attach(devices: list[Device]) -> Attachment:
+        return engine.attached(devices)
+
+    def undo_attach() -> None:
+        engine.undo_attach()
 
     def detach(devices: list[int]) -> None:
         engine.detach(devices)
 
-    def advance(changes: list[Change], until: int) -> BrainReply:
-        return engine.advance(changes, until)
+    def advance(changes: list[Change], until: int) -> Step:
+        return engine.step(changes, until)
 
-    def get(target: Selection, names: list[str]) -> dict[str, list[float]]:
-        return engine.get(target, names)
+    def get(target: Selection, names: list[str]) -> Found:
+        return engine.found(target, names)
 
-    def set_neurons(target: Selection, values: Values) -> None:
-        engine.set(target, values)
+    def set_neurons(target: Selection, values: Values) -> Done:
+        return engine.changed(target, values)
 
-    def set_projection(target: ProjectionName, values: Values) -> None:
-        engine.set(target, values)
+    def set_projection(target: ProjectionName, values: Values) -> Done:
+        return engine.changed(target, values)
 
     def nothing() -> None:
         return None
@@ -61,14 +78,15 @@ def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., 
         return engine.reset()
 
     return {
-        "check": check,
-        "load": load,
-        "attach": attach,
+        "check": Collective(check, merge_changed),
+        "load": Collective(load, merge_infos),
+        "attach": Collective(attach, merge_attached),
+        "undo_attach": undo_attach,
         "detach": detach,
-        "advance": advance,
-        "get": get,
-        "set": set_neurons,
-        "set_projection": set_projection,
+        "advance": Collective(advance, engine.merge_steps),
+        "get": Collective(get, merge_found),
+        "set": Collective(set_neurons, merge_changed),
+        "set_projection": Collective(set_projection, merge_changed),
         "nothing": nothing,
-        "reset": reset,
+        "reset": Collective(reset, merge_infos),
     }
