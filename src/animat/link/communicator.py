@@ -1,8 +1,9 @@
 """What the processes of a worker say to each other over MPI: one broadcast and one gather a call.
 
-A message that fits a slot crosses in one collective of fixed size; a larger one follows in chunks that MPI can count.
-Who waits looks often at first and then sleeps for a two-hundredth of the time it has waited, so that a waiting process
-costs the others nothing. Its own communicator keeps it apart from the simulator's.
+A message that fits a slot crosses in one collective of fixed size; a larger one follows in chunks that MPI can count,
+once both sides are known to be there. Who waits for others looks often at first and then sleeps for a two-hundredth
+of the time it has waited, so that a waiting process costs the others nothing. Its own communicator keeps it apart from
+the simulator's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-__all__ = ["Communicator", "Overdue"]
+__all__ = ["Communicator", "Overdue", "Pieces"]
+
+#: Status and piece of each process, by rank.
+Pieces = list[tuple[int, bytes | bytearray]]
 
 #: Bytes of a message that need no second one.
 SLOT = 8 * 1024
@@ -65,7 +69,7 @@ class Communicator:
         self._slot = bytearray(SLOT)
         self._slots = bytearray(SLOT * self.size) if self.rank == 0 else None
 
-    def broadcast(self, message: bytes = b"", deadline: float | None = None) -> bytes:
+    def broadcast(self, message: bytes = b"", deadline: float | None = None) -> bytes | bytearray:
         """Return the message that the first process gives, in all of them."""
         slot = self._slot
         if self.rank == 0:
@@ -76,20 +80,19 @@ class Communicator:
             return inline
         whole = bytearray(message) if self.rank == 0 else bytearray(size)
         for chunk in _chunks(whole):
-            self._wait(self._own.Ibcast([chunk, self._byte]), deadline)
-        return bytes(whole)
+            self._wait(self._own.Ibcast([chunk, self._byte]), deadline, patient=False)
+        return whole
 
-    def gather(self, status: int, piece: bytes, deadline: float | None = None) -> list[tuple[int, bytes]]:
+    def gather(self, status: int, piece: bytes, deadline: float | None = None) -> Pieces:
         """Return the status and piece of every process in the first, an empty list in the others."""
         _fill(self._slot, status, piece)
         slots = None if self._slots is None else [self._slots, self._byte]
         self._wait(self._own.Igather([self._slot, self._byte], slots), deadline)
         if self._slots is None:
             if _HEAD + len(piece) > SLOT:
-                for chunk in _chunks(piece):
-                    self._wait(self._own.Isend([chunk, self._byte], 0), deadline)
+                self._hand_over(piece, deadline)
             return []
-        found = [(status, piece)]
+        found: Pieces = [(status, piece)]
         for rank in range(1, self.size):
             its_status, size, inline = _read(self._slots, rank * SLOT)
             found.append((its_status, self._fetch(rank, size, deadline) if inline is None else inline))
@@ -102,13 +105,21 @@ class Communicator:
         finally:
             os._exit(1)
 
-    def _fetch(self, rank: int, size: int, deadline: float | None) -> bytes:
-        whole = bytearray(size)
-        for chunk in _chunks(whole):
-            self._wait(self._own.Irecv([chunk, self._byte], rank), deadline)
-        return bytes(whole)
+    def _hand_over(self, piece: bytes, deadline: float | None) -> None:
+        """Send a large piece once the first process has come to fetch it."""
+        self._wait(self._own.Irecv([bytearray(1), self._byte], 0), deadline)
+        for chunk in _chunks(piece):
+            self._wait(self._own.Isend([chunk, self._byte], 0), deadline, patient=False)
 
-    def _wait(self, request: Any, deadline: float | None) -> None:
+    def _fetch(self, rank: int, size: int, deadline: float | None) -> bytearray:
+        whole = bytearray(size)
+        self._wait(self._own.Isend([bytearray(1), self._byte], rank), deadline)
+        for chunk in _chunks(whole):
+            self._wait(self._own.Irecv([chunk, self._byte], rank), deadline, patient=False)
+        return whole
+
+    def _wait(self, request: Any, deadline: float | None, patient: bool = True) -> None:
+        """Wait for others to arrive, or (not `patient`) for bytes that are on their way."""
         began = time.monotonic()
         while not any(request.Test() for _ in range(_LOOKS)):
             now = time.monotonic()
@@ -119,7 +130,7 @@ class Communicator:
                 deadline = now + self._grace_s
             if deadline is not None and now > deadline:
                 raise Overdue
-            time.sleep(min((now - began) / 200, _LONGEST_NAP_S))
+            time.sleep(min((now - began) / 200, _LONGEST_NAP_S) if patient else 0)
 
 
 def _fill(slot: bytearray, status: int, message: bytes) -> None:

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from animat.errors import AnimatError
-from animat.link.communicator import Communicator, Overdue
+from animat.link.communicator import Communicator, Overdue, Pieces
 from animat.link.line import Line
 from animat.link.served import BadCall, Call, Served, failure_of
 from animat.link.wire import ERROR, LOST, PROGRESS, RANK, READY, REPLY, Failure, Invitation, Lost, decoder, encode
@@ -125,7 +125,7 @@ class _Rank:
         except Exception as error:
             return ERROR, encode(failure_of(error))
 
-    def _carry_out(self, work: Callable[[], bytes]) -> list[bytes] | Failure:
+    def _carry_out(self, work: Callable[[], bytes]) -> list[bytes | bytearray] | Failure:
         """Do `work` on all ranks; the pieces of the others on rank 0, or what all of them refused with."""
         refusal: Failure | None = None
         deadline: float | None = None
@@ -147,7 +147,7 @@ class _Rank:
             _give_up(self._line, self._team, refusal or alone)
         return []
 
-    def _judge(self, found: list[tuple[int, bytes]], deadline: float | None) -> list[bytes] | Failure:
+    def _judge(self, found: Pieces, deadline: float | None) -> list[bytes | bytearray] | Failure:
         refusals = {
             rank: decoder(Failure).decode(piece) for rank, (status, piece) in enumerate(found) if status == _REFUSED
         }

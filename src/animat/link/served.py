@@ -35,7 +35,7 @@ class Call:
     merge: Callable[[list[Any]], Any] | None
     piece: Any
 
-    def answer(self, mine: Any, others: Sequence[bytes] = ()) -> Any:
+    def answer(self, mine: Any, others: Sequence[bytes | bytearray] = ()) -> Any:
         """Return the answer made of this process's piece and those of the others."""
         if self.merge is None:
             return mine

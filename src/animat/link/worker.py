@@ -341,7 +341,8 @@ class Worker:
 
     def _lost(self, *told: Lost, gone: Peer | None = None) -> AnimatError:
         """Return the error for what processes told of their end, or for the first whose link closed, or the command."""
-        told = (*told, *self._farewells())
+        farewells = self._farewells()
+        told = (*told, *(farewell for farewell in farewells if isinstance(farewell, Lost)))
         gone = gone or next(iter(self._listener.gone()), None)
         ended = self._processes.ended
         self._processes.kill()
@@ -349,6 +350,9 @@ class Worker:
             lost = told[0]
             said = "\n".join(self._told(one) for one in told)
             return self._end_with(WorkerDied(f"{said}\n{self._words()}", lost.rank, lost.failure.traceback))
+        for refusal in farewells:
+            assert isinstance(refusal, Failure)
+            return self._failed(refusal)
         what = f"the worker process {self.pid} {self._processes.how()}"
         if gone is not None and self._listener.processes > 1:
             what = f"{self._name(gone)} ended or was killed; {what if ended else 'all others were killed'}"
@@ -356,14 +360,19 @@ class Worker:
             what = f"the link with {what.removesuffix(' was killed by SIGKILL')} closed and it was killed"
         return self._end_with(WorkerDied(f"{what}. {self._words()}", None if gone is None else gone.rank))
 
-    def _farewells(self) -> list[Lost]:
-        """Read what processes have to tell of their end, until all have hung up or the time for it is over."""
-        told = []
+    def _farewells(self) -> list[Lost | Failure]:
+        """Read what processes have to tell of their end, until all have hung up or the time for it is over.
+
+        A module that refused to start in all of them is a farewell, too.
+        """
+        told: list[Lost | Failure] = []
         end = time.monotonic() + _FAREWELL_S
         while time.monotonic() < end and not (self._listener.deserted and self._processes.ended):
-            message = self._listener.receive(0.01)
-            if message is not None and message[1] == LOST:
-                told.append(decoder(Lost).decode(message[2]))
+            _, kind, payload = self._listener.receive(0.01) or (None, b"", b"")
+            if kind == LOST:
+                told.append(decoder(Lost).decode(payload))
+            elif kind == ERROR and not self._ready:
+                told.append(decoder(Failure).decode(payload))
         return told
 
     def _told(self, lost: Lost) -> str:
@@ -383,8 +392,8 @@ class Worker:
         now = time.monotonic()
         what = "did not start" if self._method is None else f"did not answer {self._method!r}"
         how = f"{what} within {now - self._began:.3g} s"
-        if now - self._began > now - self._heard + 0.001 and self._quiet_s < float("inf"):
-            how += f", and was silent for {now - self._heard:.3g} s"
+        if self._quiet_s < float("inf"):
+            how += f", was silent for {now - self._heard:.3g} s"
         traces = self._processes.traces(self._folder)
         where = "".join(self._where(peer, traces) for _, peer in sorted(self._listener.ranks.items()))
         return self._end_with(WorkerHung(f"the worker {how} and was killed.{where}\n{self._words()}"))

@@ -1,0 +1,296 @@
+"""A worker of two processes: what they do together, and that no failure of one leaves the others waiting or alive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from animat.errors import AnimatError
+from animat.link import Worker, WorkerDied, WorkerError, WorkerHung
+from animat.link.ranks import GRACE_S
+
+SERVED = str(Path(__file__).parent / "many.py")
+
+#: Seconds within which a failure is learnt and everything gone, beyond the grace or patience that goes before.
+STATED_S = 2.0
+
+Start = Callable[..., Worker]
+
+
+def family(worker: Worker) -> list[psutil.Process]:
+    """Return the launcher, what it started, and the ranks."""
+    launcher = psutil.Process(worker.pid)
+    found = {process.pid: process for process in (launcher, *launcher.children(recursive=True))}
+    return list({**found, **{pid: psutil.Process(pid) for pid in worker.ranks.values()}}.values())
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def await_end(processes: list[psutil.Process], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while left := [process for process in processes if alive(process)]:
+        assert time.monotonic() < end, f"left: {left}"
+        time.sleep(0.01)
+
+
+@contextmanager
+def ends_all(worker: Worker, within: float) -> Iterator[None]:
+    """Check that the body takes no longer and that no process of the worker is left after it."""
+    processes = family(worker)
+    assert len(processes) >= 3
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < within
+    assert not [process for process in processes if alive(process)]
+
+
+@pytest.fixture
+def start(nest_mpi: Any, tmp_path: Path) -> Iterator[Start]:
+    started: list[Worker] = []
+
+    def start(processes: int = 2, **options: Any) -> Worker:
+        launch = [str(nest_mpi.mpirun), "-n", str(processes)]
+        worker = Worker(
+            SERVED,
+            title="animat.brain ranks",
+            python=str(nest_mpi.python),
+            log=tmp_path / "log",
+            **{"launch": launch, "processes": processes, **options},
+        )
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.close()
+
+
+@pytest.fixture
+def worker(start: Start) -> Worker:
+    return start()
+
+
+def test_all_ranks_carry_out_a_call_and_their_pieces_are_merged_by_rank(start: Start) -> None:
+    worker = start(3)
+    assert worker.call("ranks") == [0, 1, 2]
+    assert worker.call("first") == 0
+    seen: list[tuple[str, float]] = []
+    worker.on_progress = lambda what, done: seen.append((what, done))
+    assert worker.call("work", 2, 0.0) == "done"
+    assert seen == [("part 0", 0.0), ("part 1", 0.5)]
+    assert len(worker.ranks) == 3
+
+
+@pytest.mark.parametrize("size", [0, 1, 8182, 8183, 8184, 100_000, 5_000_000])
+def test_messages_of_all_sizes_cross(worker: Worker, size: int) -> None:
+    assert worker.call("measure", bytes(size), reply=list[int]) == [size, size]
+    pieces = [(size, mark[:size], mark[:size]) for mark in (b"\0", b"\1")]
+    assert worker.call("parts", size, reply=list[tuple[int, bytes, bytes]]) == pieces
+    assert worker.call("ranks") == [0, 1]
+
+
+@pytest.mark.slow
+def test_pieces_beyond_what_mpi_counts_cross(worker: Worker) -> None:
+    size = 1_200_000_000
+    assert worker.call("parts", size)[1][0] == size
+
+
+def test_an_error_of_all_ranks_is_an_answer_and_life_goes_on(worker: Worker) -> None:
+    with pytest.raises(AnimatError, match=r"^no such thing$"):
+        worker.call("fail", -1, "refusal")
+    with pytest.raises(AnimatError, match=r"^no such thing on 0 \(rank 1 says: no such thing on 1\)$"):
+        worker.call("fail", -1, "different refusals")
+    with pytest.raises(WorkerError, match=r"cannot call 'add': .*Expected `int`"):
+        worker.call("add", "x", 1.0)
+    with pytest.raises(WorkerError, match="cannot call 'unknown'"):
+        worker.call("unknown")
+    with pytest.raises(WorkerError, match="IndexError"):
+        worker.call("merged_badly")
+    assert worker.call("ranks") == [0, 1]
+
+
+#: How a rank may end, and what the message says.
+ENDS = {
+    "fault": "broken inside",
+    "fault, others wait": "broken inside",
+    "refusal": "not all did: no such thing",
+    "refusal, others wait": "not all did: no such thing",
+    "sys.exit": "SystemExit: enough",
+    "killed": "ended or was killed",
+    "killed, others wait": "ended or was killed",
+    "segmentation fault": "ended or was killed",
+    "left quietly": "ended or was killed",
+    "left quietly, others wait": "ended or was killed",
+}
+HANGS = ["stopped", "stopped, others wait", "endless loop", "endless loop, others wait"]
+PATIENCE_S = 0.5
+
+
+def check_end(worker: Worker, rank: int, how: str) -> None:
+    worker.call("nothing")
+    pid = worker.ranks[rank]
+    grace = GRACE_S if how.startswith("refusal") else 0.0
+    with ends_all(worker, STATED_S + grace), pytest.raises(WorkerDied, match=ENDS[how]) as caught:
+        worker.call("fail", rank, how)
+    assert f"rank {rank} of 2 (process {pid})" in str(caught.value)
+    if "broken" in ENDS[how]:
+        assert caught.value.rank == rank and "in _fail" in caught.value.traceback
+        assert "in _fail" in str(caught.value)
+    with pytest.raises(WorkerDied):
+        worker.call("nothing")
+
+
+def check_hang(worker: Worker, rank: int, how: str) -> None:
+    worker.call("nothing")
+    pid = worker.ranks[rank]
+    with ends_all(worker, STATED_S + PATIENCE_S), pytest.raises(WorkerHung) as caught:
+        worker.call("fail", rank, how, limit_s=PATIENCE_S)
+    state = "stopped" if how.startswith("stopped") else "running"
+    assert f"rank {rank} of 2 (process {pid}): {state}" in str(caught.value)
+    assert ("in _fail" in str(caught.value)) == (state == "running")
+    assert ("in fail" in str(caught.value)) == ("others" in how or state == "running")
+
+
+@pytest.mark.parametrize("repeat", range(3))
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("how", ENDS)
+def test_the_end_of_one_rank_ends_all(worker: Worker, rank: int, how: str, repeat: int) -> None:
+    check_end(worker, rank, how)
+
+
+@pytest.mark.parametrize("repeat", range(3))
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("how", HANGS)
+def test_a_rank_that_hangs_ends_all(worker: Worker, rank: int, how: str, repeat: int) -> None:
+    check_hang(worker, rank, how)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("how", [*ENDS, *HANGS])
+def test_fifty_times(start: Start, rank: int, how: str) -> None:
+    for _ in range(50):
+        (check_end if how in ENDS else check_hang)(start(), rank, how)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
+def test_a_rank_killed_between_calls_is_noticed_by_looking(worker: Worker, rank: int, sign: int) -> None:
+    worker.call("nothing")
+    with ends_all(worker, STATED_S), pytest.raises(WorkerDied, match=r"rank . of 2 .* ended or was killed"):
+        os.kill(worker.ranks[rank], sign)
+        while True:
+            worker.check()
+            time.sleep(0.01)
+
+
+def test_a_killed_launcher_takes_the_ranks_with_it(worker: Worker) -> None:
+    worker.call("nothing")
+    with ends_all(worker, STATED_S), pytest.raises(WorkerDied, match="SIGKILL"):
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.call("fail", 1, "endless loop")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_import_that_fails_on_one_rank(start: Start, monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    monkeypatch.setenv("TEST_LOAD", f"import {rank}")
+    with pytest.raises(WorkerDied, match=rf"rank {rank} of 2 .* failed: ImportError: no such simulator"):
+        start().call("nothing")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_module_that_refuses_to_start_on_one_rank(start: Start, monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    monkeypatch.setenv("TEST_LOAD", f"refuse {rank}")
+    with pytest.raises(WorkerDied, match=rf"rank {rank} of 2 .* failed, not all did: bad network"):
+        start().call("nothing")
+
+
+def test_a_module_that_refuses_to_start_anywhere(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_LOAD", "refuse all")
+    with pytest.raises(AnimatError, match=r"^bad network$"):
+        start().call("nothing")
+
+
+def test_silence_is_a_hang_where_progress_is_expected(worker: Worker) -> None:
+    assert worker.call("work", 5, 0.1, limit_s=float("inf"), quiet_s=5.0) == "done"
+    with pytest.raises(WorkerHung, match=r"did not answer 'work' within .* silent for 0\.5"):
+        worker.call("work", 1, 60.0, limit_s=float("inf"), quiet_s=0.5)
+
+
+def test_close_ends_all_ranks_politely(worker: Worker) -> None:
+    worker.call("nothing")
+    with ends_all(worker, STATED_S):
+        worker.close()
+    assert worker._processes.how() == "ended with exit status 0"
+
+
+def test_close_in_the_middle_of_a_call(worker: Worker) -> None:
+    worker.start("fail", 1, "endless loop, others wait")
+    time.sleep(0.1)
+    with ends_all(worker, STATED_S):
+        worker.close()
+
+
+@pytest.mark.parametrize(("thread", "call"), [("main", "idle"), ("main", "busy"), ("other", "idle")])
+def test_the_ranks_end_with_their_parent(nest_mpi: Any, tmp_path: Path, thread: str, call: str) -> None:
+    """A busy rank of a worker that another thread started sees the closed link after its call only."""
+    body = f"""
+import threading, time
+from pathlib import Path
+from animat.link import Worker
+def start():
+    worker = Worker(
+        {SERVED!r}, title="animat.brain orphans", python={str(nest_mpi.python)!r}, log=Path({str(tmp_path / "log")!r}),
+        launch=[{str(nest_mpi.mpirun)!r}, "-n", "2"], processes=2,
+    )
+    worker.call("nothing")
+    {'worker.start("fail", 1, "endless loop, others wait")' if call == "busy" else ""}
+    print(worker.pid, *worker.ranks.values(), flush=True)
+    time.sleep(60)
+{"start()" if thread == "main" else "threading.Thread(target=start).start()"}
+"""
+    parent = subprocess.Popen([sys.executable, "-c", body], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    processes = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+    assert len(processes) == 3
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    await_end(processes, STATED_S + GRACE_S)
+
+
+def test_a_launcher_of_another_mpi_is_named(start: Start) -> None:
+    twice = ["sh", "-c", '"$@" & "$@" & wait', "twice"]
+    with pytest.raises(WorkerDied, match="2 processes were asked for and MPI knows of 1: the launcher belongs to"):
+        start(launch=twice).call("nothing")
+
+
+def test_ranks_that_wait_leave_the_processor_alone(worker: Worker) -> None:
+    before = worker.call("seconds_used")
+    time.sleep(2.0)
+    after = worker.call("seconds_used")
+    assert max(b - a for a, b in zip(before, after, strict=True)) < 0.4
+
+
+def test_a_round_trip_over_ranks_is_short(worker: Worker) -> None:
+    times = []
+    for _ in range(300):
+        began = time.perf_counter()
+        worker.call("nothing")
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[len(times) // 2] < 10e-3, "about 0.3 ms on an idle machine"
