@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,8 @@ import typer
 from rich.table import Table
 
 from animat.bench.build import WAYS, BuildComparison, measure_build
-from animat.bench.exchange import measure
 from animat.bench.rates import Rates, measure_rates, references
+from animat.cli.bench_layouts import exchange, kernel, scaling
 from animat.cli.network import network_parameters, network_source
 from animat.cli.terminal import ProgressLine, console
 from animat.library import library_names, load_network
@@ -28,32 +27,8 @@ _Settings = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command()
-def exchange(
-    steps: Annotated[int, typer.Option(help="Exchange steps of 20 ms.")] = 500,
-    as_json: _Json = False,
-) -> None:
-    """Measure what one exchange costs beyond the longer of brain kernel and body.
-
-    Example: animat bench exchange --json
-    """
-    with ProgressLine() as progress:
-        found = measure(steps, progress)
-    if as_json:
-        print(json.dumps(found))
-        return
-    overhead = found["overhead_ms"]
-    console.print(
-        f"a step costs {overhead['median']:.2f} ms (median; 95 %: {overhead['p95']:.2f} ms) beyond the longer of brain "
-        f"kernel and body, with {found['sinks']} sinks and {found['sources']} sources written every step; "
-        f"an empty round trip costs {found['round_trip_ms']:.2f} ms"
-    )
-    table = Table(title="where a step's time goes", title_justify="left")
-    table.add_column("part")
-    table.add_column("median ms", justify="right")
-    for part, value in found["split_ms"].items():
-        table.add_row(part, f"{value:.3f}")
-    console.print(table)
+for command in (exchange, kernel, scaling):
+    app.command()(command)
 
 
 @app.command()

@@ -2,54 +2,77 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
+from animat.bench.exchange.loop import SINKS, SOURCES, Loop, run_loop
+from animat.bench.layout import Layout
 from animat.errors import AnimatError
-from animat.experiment.read import read_experiment
-from animat.simulation.execute import execute
-from animat.simulation.lifecycle import State
-from animat.simulation.runner import Progress
+from animat.simulation.runner import Progress, Runner
 
-__all__ = ["measure"]
+__all__ = ["Exchange", "Spread", "measure"]
 
 
-def measure(steps: int, progress: Progress) -> dict[str, Any]:
-    """Run the loop of this folder for so many 20 ms steps and return what a step costs beyond brain kernel and body.
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds of all steps but the first."""
 
-    `overhead_ms` is the step without the longer of brain kernel and body; `split_ms` says where it goes (medians);
-    `round_trip_ms` is the floor, a request and a reply of the same worker that does nothing.
+    median: float
+    p95: float
+    mean: float
+
+
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What the steps of one run cost.
+
+    `overhead_ms` is a step without the longer of brain kernel and body, `beyond_kernel_ms` a step without the brain
+    kernel; `split_ms` says where it goes (medians); `round_trip_ms` is the floor, a request and a reply of the same
+    worker that does nothing.
     """
-    if steps < 10:
+
+    layout: Layout
+    steps: int
+    sinks: int
+    sources: int
+    overhead_ms: Spread
+    beyond_kernel_ms: Spread
+    round_trip_ms: float
+    longer_of_kernel_and_body_ms: float
+    split_ms: dict[str, float]
+
+
+def measure(loop: Loop, progress: Progress) -> Exchange:
+    """Run the loop and return what a step costs beyond brain kernel and body.
+
+    Raises
+    ------
+    AnimatError
+        If it does not run to its end, or is too short.
+    """
+    if loop.steps < 10:
         raise AnimatError("measure at least 10 steps")
-    experiment = read_experiment(Path(__file__).parent, [f"duration={20 * steps} ms"])
-    with tempfile.TemporaryDirectory(prefix="animat-bench-") as place:
-        floor: list[float] = []
-        runner = execute(
-            experiment,
-            Path(place) / "run",
-            report=False,
-            progress=progress,
-            on_open=lambda runner: floor.extend(runner.links["brain"].round_trips(200)),
-        )
-        if runner.state is not State.COMPLETED:
-            raise AnimatError(runner.error or runner.reason)
-    overhead = 1000 * np.array(runner.profile.overhead_s())
-    split = {name: 1000 * column["median"] for name, column in runner.profile.table().items()}
-    longer = max(split["brain_kernel"], split["body"])
-    return {
-        "steps": len(overhead),
-        "sinks": 20,
-        "sources": 3,
-        "overhead_ms": {
-            "median": float(np.median(overhead)),
-            "p95": float(np.percentile(overhead, 95)),
-            "mean": float(overhead.mean()),
-        },
-        "round_trip_ms": 1000 * float(np.median(floor)),
-        "longer_of_kernel_and_body_ms": longer,
-        "split_ms": split,
-    }
+    floor: list[float] = []
+
+    def look(runner: Runner) -> None:
+        floor.extend(runner.links["brain"].round_trips(200))
+
+    profile = run_loop(loop, progress, look).profile
+    overhead = profile.overhead_s()
+    split = {name: 1000 * column["median"] for name, column in profile.table().items()}
+    return Exchange(
+        layout=loop.layout,
+        steps=len(overhead),
+        sinks=SINKS,
+        sources=SOURCES,
+        overhead_ms=_spread(overhead),
+        beyond_kernel_ms=_spread(profile.beyond_kernel_s()),
+        round_trip_ms=1000 * float(np.median(floor)),
+        longer_of_kernel_and_body_ms=max(split["brain_kernel"], split["body"]),
+        split_ms=split,
+    )
+
+
+def _spread(seconds: Sequence[float]) -> Spread:
+    values = 1000 * np.asarray(seconds)
+    return Spread(median=float(np.median(values)), p95=float(np.percentile(values, 95)), mean=float(values.mean()))

@@ -1,0 +1,1 @@
+"""A bare PyNEST script with the network of the loop's brain."""
