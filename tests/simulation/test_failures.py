@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 import animat
@@ -33,10 +34,10 @@ def start(folder, out, *options):
     )
 
 
-def worker_of(pid):
-    found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True).stdout
-    rows = [line.split(None, 2) for line in found.splitlines()[1:]]
-    return next((int(row[0]) for row in rows if int(row[1]) == pid and row[2].startswith("animat.brain")), None)
+def workers_of(pid):
+    """The brain's processes, also those that a launcher started."""
+    children = psutil.Process(pid).children(recursive=True)
+    return [child for child in children if any(part.startswith("animat.brain") for part in child.cmdline())]
 
 
 def steps_of(out):
@@ -46,53 +47,58 @@ def steps_of(out):
         return 0
 
 
-def test_a_killed_brain_fails_the_run_within_two_seconds(pendulum, tmp_path):
+on_processes = pytest.mark.parametrize("processes", [1, 2])
+
+
+@on_processes
+@pytest.mark.usefixtures("nest_mpi")
+def test_a_killed_brain_fails_the_run_within_two_seconds(pendulum, tmp_path, processes):
     out = tmp_path / "run"
-    process = start(pendulum(duration="1000 s"), out)
+    process = start(pendulum(duration="1000 s"), out, "--set", f"brain.processes={processes}")
     wait_for(lambda: steps_of(out) > 10)
-    os.kill(worker_of(process.pid), signal.SIGKILL)
+    workers = workers_of(process.pid)
+    assert len(workers) == processes
+    workers[-1].kill()
     killed = time.monotonic()
     wait_for(lambda: any(e.get("state") == "failed" for e in animat.open_run(out).events), 5)
     assert time.monotonic() - killed < 2
     _, words = process.communicate(timeout=30)
-    assert process.returncode == 1 and "SIGKILL" in words and "Traceback" not in words
+    assert process.returncode == 1 and "Traceback" not in words
     recorded = animat.open_run(out)
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["state"] == "failed" and "SIGKILL" in summary["error"]
+    assert summary["state"] == "failed"
+    told = "SIGKILL" if processes == 1 else "of 2"
+    assert told in words and told in summary["error"]
     assert recorded.signals.num_rows == len(recorded.profile["step"]) == summary["steps"] > 10
+    assert not psutil.wait_procs(workers, timeout=1)[1]
 
 
-def test_ctrl_c_ends_after_the_step_keeps_the_run_and_exits_130(pendulum, tmp_path):
+@on_processes
+@pytest.mark.usefixtures("nest_mpi")
+def test_ctrl_c_ends_after_the_step_keeps_the_run_and_exits_130(pendulum, tmp_path, processes):
     out = tmp_path / "run"
-    process = start(pendulum(duration="1000 s"), out)
+    process = start(pendulum(duration="1000 s"), out, "--set", f"brain.processes={processes}")
     wait_for(lambda: steps_of(out) > 10)
-    worker = worker_of(process.pid)
+    workers = workers_of(process.pid)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
     summary = json.loads((out / "summary.json").read_text())
     assert summary["state"] == "stopped" and summary["reason"] == "interrupted by the user"
     assert animat.open_run(out).signals.num_rows == summary["steps"]
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)
+    assert workers and not psutil.wait_procs(workers, timeout=1)[1]
 
 
-def test_the_worker_does_not_outlive_a_killed_simulation(pendulum, tmp_path):
+@on_processes
+@pytest.mark.usefixtures("nest_mpi")
+def test_the_workers_do_not_outlive_a_killed_simulation(pendulum, tmp_path, processes):
     out = tmp_path / "run"
-    process = start(pendulum(duration="1000 s"), out)
+    process = start(pendulum(duration="1000 s"), out, "--set", f"brain.processes={processes}")
     wait_for(lambda: steps_of(out) > 10)
-    worker = worker_of(process.pid)
+    workers = workers_of(process.pid)
     process.kill()
     process.communicate()
-
-    def gone():
-        try:
-            os.kill(worker, 0)
-        except ProcessLookupError:
-            return True
-        return False
-
-    wait_for(gone, 5)
+    assert len(workers) == processes and not psutil.wait_procs(workers, timeout=5)[1]
     assert len(animat.open_run(out).profile["step"]) > 10
 
 
