@@ -3,6 +3,8 @@ import pytest
 from animat.errors import AnimatError
 from animat.experiment.parts import check_brain, input_hash, load_parts
 from animat.experiment.read import read_experiment
+from animat.experiment.schema import BrainPart
+from animat.experiment.validate import validate
 from conftest import PENDULUM, SCRIPT, TRANSFER
 
 
@@ -53,3 +55,24 @@ def test_the_engine_says_what_it_cannot_build(tmp_path):
     with pytest.raises(AnimatError, match=r"population A .*'C_mm'\. Did you mean 'C_m'") as caught:
         check_brain(parts, "brain")
     assert caught.value.file is not None and caught.value.line == 4
+
+
+def test_several_processes_need_a_multiple_of_virtual_processes_and_numbers_may_stand_in_a_launch_command():
+    part = BrainPart.model_validate(
+        {"network": "network.yaml", "processes": 2, "threads": 2, "virtual_processes": 8, "launch": ["srun", "-n", 2]}
+    )
+    assert part.launch == ["srun", "-n", "2"] and part.all_virtual_processes == 8
+    assert (
+        BrainPart.model_validate({"network": "network.yaml", "processes": 2, "threads": 2}).all_virtual_processes == 4
+    )
+    with pytest.raises(ValueError, match=r"multiple of processes times threads \(4\)"):
+        BrainPart.model_validate({"network": "n.yaml", "processes": 2, "threads": 2, "virtual_processes": 6})
+    with pytest.raises(ValueError, match="launch"):
+        BrainPart.model_validate({"network": "n.yaml", "launch": [True]})
+
+
+def test_without_a_nest_with_mpi_several_processes_are_refused_with_the_way_to_it(pendulum, tmp_path, monkeypatch):
+    monkeypatch.setenv("ANIMAT_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(AnimatError, match="animat engine install nest-mpi") as caught:
+        validate(read_experiment(pendulum(), ["brain.processes=2"]))
+    assert caught.value.line == 6

@@ -57,7 +57,8 @@ class BrainLink:
         The interpreter that runs the worker and a command put before it. By default this interpreter; for several
         processes that of the NEST with MPI that `animat engine install nest-mpi` made, and its mpirun.
     address
-        Where a worker on another machine reaches this one (see `Worker`).
+        Where a worker on another machine reaches this one (see `Worker`); both must see the folder of `log`
+        (without one: the present folder).
     title
         Shown by `ps` after the engine's name.
     log
@@ -91,6 +92,7 @@ class BrainLink:
             python=python,
             launch=launch,
             listen=address,
+            folder=None if address is None else Path() if log is None else log.parent,
             log=log,
             patience_s=patience_s,
             on_progress=self._report,

@@ -48,6 +48,9 @@ def _source_inside(value: dict[str, Any] | str | None) -> dict[str, Any] | str |
     return value
 
 
+#: A word of a command; numbers may stand without quotes.
+Word = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+
 #: A file of the experiment's folder, named from there.
 FileName = Annotated[str, AfterValidator(_inside)]
 
@@ -73,7 +76,7 @@ class BrainPart(_Part):
         None, ge=1, description="processes times threads by default; fix it to compare layouts"
     )
     python: str | None = Field(None, description="another interpreter that has numpy, pyzmq, msgspec and NEST")
-    launch: list[str] = Field(
+    launch: list[Word] = Field(
         default_factory=list,
         description="command put before the interpreter, such as [srun, -n, 4]; mpirun for several processes",
     )
