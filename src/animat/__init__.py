@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from animat.simulation.session import Simulation as Simulation
     from animat.simulation.session import attach as attach
     from animat.simulation.session import load as load
+    from animat.studio.nest_client import NestClient as NestClient
     from animat.transfer.declare import actuator as actuator
     from animat.transfer.declare import colour as colour
     from animat.transfer.declare import control as control
@@ -53,6 +54,7 @@ _DECLARATIONS = (
 )
 _WHERE = {
     "AnimatError": "animat.errors",
+    "NestClient": "animat.studio.nest_client",
     "Simulation": "animat.simulation.session",
     "attach": "animat.simulation.session",
     "load": "animat.simulation.session",

@@ -152,7 +152,7 @@ def _json(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         except _Refused as error:
             return _error(error.status, error.message, error.line)
         except BrainLost as error:
-            return _error(500, str(error))
+            return _response(500, {"message": str(error), "brain": "lost"})
         except AnimatError as error:
             return _error(400, str(error), error.line)
         except ClientDisconnect:

@@ -28,7 +28,8 @@ def check_doors(host: str, doors: Doors) -> None:
 def bind(host: str, port: int) -> socket.socket:
     """Return a listening socket (port 0: any free one); it stays bound while the brain starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends small answers at once only on sockets that say TCP; others wait 40 ms for the client
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
@@ -63,6 +64,11 @@ def serve(brain: Brain, doors: Doors, listening: socket.socket, on_ready: Callab
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
-        nest_server(brain, doors), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=3
+        nest_server(brain, doors),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=75,
     )
     Server(config).run(sockets=[listening])

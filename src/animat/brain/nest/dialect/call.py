@@ -9,10 +9,11 @@ import nest
 
 from animat.brain.nest.dialect import limits
 from animat.brain.nest.dialect.arguments import connections, file_word, is_connections, node_ids, with_numbers
-from animat.brain.nest.dialect.calls import CALLS, CONNECTIONS_TOO, NEEDS_SCRIPTS, NODES
-from animat.brain.nest.dialect.nodes import Layers
+from animat.brain.nest.dialect.calls import CALLS, CONNECTIONS_TOO, LOCAL, NEEDS_SCRIPTS, NODES
+from animat.brain.nest.dialect.nodes import Layers, positions
+from animat.brain.nest.dialect.pieces import Piece
 from animat.brain.nest.dialect.plain import plain
-from animat.brain.nest.dialect.status import Share, connection_share, node_share, set_connections, set_nodes
+from animat.brain.nest.dialect.status import connection_share, node_share, set_connections, set_nodes
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["Caller", "names", "refused"]
@@ -45,23 +46,35 @@ class Caller:
         self._layers = Layers()
         self._reset = nest.ResetKernel
         vars(nest)["ResetKernel"] = self._reset_kernel
+        if nest.NumProcesses() > 1:
+            vars(nest)["GetPosition"] = positions
         self._reset_kernel()
+        self._attributes = frozenset(_attributes())
         self.names = names(everything=scripts)
 
-    def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        """Return what the function gives in this process: a `Share` of statuses, or a plain value."""
+    def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Piece:
+        """Return what the function gives in this process."""
         args, kwargs = with_numbers(args), with_numbers(kwargs)
         self._check_allowed(name, args, kwargs)
         if name in ("GetStatus", "SetStatus"):
             return self._status(name, args, kwargs)
+        if name == "GetKernelStatus":
+            keys = self._rest(name, ["keys"], args, kwargs).get("keys")
+            return Piece(plain(nest.GetKernelStatus()), keys=_checked_keys(keys))
+        if name in self._attributes:
+            return Piece(plain(nest.GetKernelStatus()), keys=name)
         function = getattr(nest, name)
         if not callable(function):
-            return plain(function, name)
+            return Piece(plain(function, name))
         bound = self._bound(function, name, args, kwargs)
         self._check_size(name, bound.arguments)
         if name == "Create":
-            return self._create(bound.arguments)
-        return plain(function(*bound.args, **bound.kwargs))
+            return Piece(self._create(bound.arguments))
+        return Piece(plain(function(*bound.args, **bound.kwargs)))
+
+    def goes_on_after(self, name: str) -> bool:
+        """Return whether all can go on after only one process failed in this call (not in Connect by positions)."""
+        return name in LOCAL and not (name == "Connect" and self._layers)
 
     def _check_allowed(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         if name not in self.names:
@@ -74,24 +87,24 @@ class Caller:
                     "(--exec); recorders keep their events in memory (record_to: memory)"
                 )
 
-    def _status(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Share | None:
+    def _status(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Piece:
         given = [key for key in CONNECTIONS_TOO if key in kwargs]
-        if len(given) + bool(args) != 1:
+        if len(given) > 1 or not (given or args):
             raise AnimatError(f"{name} takes nodes or connections once: as the first argument, nodes= or collections=")
         kwargs = dict(kwargs)
         whom = kwargs.pop(given[0]) if given else args[0]
         if name == "GetStatus":
-            rest = self._rest(name, ["keys"], args[1:], kwargs)
-            _check_keys(rest.get("keys"))
-            return connection_share(connections(whom)) if is_connections(whom) else node_share(node_ids(whom, "nodes"))
-        rest = self._rest(name, ["params", "val"], args[1:], kwargs)
+            keys = _checked_keys(self._rest(name, ["keys"], args[bool(args and not given) :], kwargs).get("keys"))
+            found = connection_share(connections(whom)) if is_connections(whom) else node_share(node_ids(whom, "nodes"))
+            return Piece(share=found, keys=keys)
+        rest = self._rest(name, ["params", "val"], args[bool(args and not given) :], kwargs)
         if "params" not in rest:
             raise AnimatError("SetStatus takes params: a dictionary, a list of them, or a name with its value (val)")
         if is_connections(whom):
             set_connections(connections(whom), rest["params"], rest.get("val"))
         else:
             set_nodes(node_ids(whom, "nodes"), rest["params"], rest.get("val"))
-        return None
+        return Piece()
 
     @staticmethod
     def _rest(name: str, allowed: list[str], args: list[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +112,7 @@ class Caller:
         unknown = [key for key in rest if key not in allowed]
         if unknown or len(args) > len(allowed):
             raise AnimatError(
-                f"{name} takes {', '.join(allowed)} after the nodes"
+                f"{name} takes {', '.join(allowed)}"
                 + (f"; {unknown[0]!r} is none of them" if unknown else f"; {len(args)} values were given")
             )
         return rest
@@ -135,6 +148,8 @@ class Caller:
 
     def _create(self, given: dict[str, Any]) -> Any:
         params = given.pop("params", None)
+        if isinstance(given.get("positions"), list):
+            given["positions"] = nest.spatial.free(given["positions"])
         nodes = nest.Create(**given)
         if given.get("positions") is not None:
             self._layers.add(nodes)
@@ -149,7 +164,8 @@ class Caller:
             nest.SetKernelStatus({"local_num_threads": self._threads})
 
 
-def _check_keys(keys: Any) -> None:
+def _checked_keys(keys: Any) -> Any:
     good = keys is None or isinstance(keys, str) or (isinstance(keys, list) and all(isinstance(k, str) for k in keys))
     if not good:
         raise AnimatError(f"keys is a name or a list of names; {keys!r} is neither")
+    return keys

@@ -63,6 +63,9 @@ def merge_connections(pieces: list[dict[str, list[Any]]]) -> dict[str, Any]:
 
 def _merged(values: list[Any], where: str, notes: list[str]) -> Any:
     first = values[0]
+    name = where.rsplit(".", 1)[-1]
+    if name in _SUMMED and len(values) > 1:
+        return _sum(values)
     if all(isinstance(value, dict) for value in values):
         return _merged_dicts(values, where, notes)
     if all(isinstance(value, list) for value in values):
@@ -72,13 +75,17 @@ def _merged(values: list[Any], where: str, notes: list[str]) -> Any:
         return _merged(known, where, notes) if known else first
     if all(_same(first, value) for value in values):
         return first
-    name = where.rsplit(".", 1)[-1]
-    if name in _SUMMED:
-        return sum(values)
     if name not in _FIRST:
         shown = ", ".join(repr(value)[:40] for value in values)
         notes.append(f"{where or 'the answer'} differs between processes ({shown}); the first is shown")
     return first
+
+
+def _sum(values: list[Any]) -> Any:
+    """Return the sum of counts, or of lists of counts place by place."""
+    if all(isinstance(value, list) for value in values):
+        return [_sum(list(place)) for place in zip(*values, strict=False)]
+    return sum(value for value in values if isinstance(value, int | float))
 
 
 def _merged_dicts(values: list[dict[str, Any]], where: str, notes: list[str]) -> Any:

@@ -9,7 +9,9 @@ import nest
 from animat.brain.nest.dialect.arguments import Connection, node_ids
 from animat.errors import AnimatError
 
-__all__ = ["Layers", "collection", "local", "own_connections"]
+__all__ = ["Layers", "collection", "local", "own_connections", "positions"]
+
+_own_position = nest.GetPosition
 
 
 class Layers:
@@ -17,6 +19,9 @@ class Layers:
 
     def __init__(self) -> None:
         self._made: list[tuple[int, int, Any]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._made)
 
     def add(self, nodes: Any) -> None:
         """Remember a collection of consecutive ids."""
@@ -65,3 +70,9 @@ def own_connections(wanted: list[Connection]) -> tuple[list[int], Any]:
     where = {Connection(*row): at for at, row in enumerate(rows)}
     places = [place for place, one in enumerate(wanted) if one in where]
     return places, [found[where[wanted[place]]] for place in places]
+
+
+def positions(nodes: Any) -> Any:
+    """Return the positions of nodes, None for those of other processes: NEST itself refuses if there are such."""
+    found = [_own_position(node) if node.get("local") else None for node in nodes]
+    return found[0] if len(found) == 1 else found

@@ -17,6 +17,9 @@ __all__ = ["explained", "run_script"]
 
 _NAME = "<script>"
 
+#: Names that every script finds.
+_GIVEN = {"nest": nest, "np": np, "numpy": np}
+
 
 def run_script(source: str, returned: str | list[str] | None) -> tuple[Any, str]:
     """Run Python code in a namespace of its own and return the variables asked for, and what it printed.
@@ -26,7 +29,7 @@ def run_script(source: str, returned: str | list[str] | None) -> tuple[Any, str]
     AnimatError
         For any exception of the script, `SystemExit` and endless recursion too; `line` is the script's.
     """
-    names: dict[str, Any] = {"__name__": "__main__", "nest": nest, "np": np, "numpy": np}
+    names: dict[str, Any] = {"__name__": "__main__", **_GIVEN}
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         try:
@@ -41,7 +44,7 @@ def _returned(names: dict[str, Any], returned: str | list[str] | None) -> Any:
         return None
     for name in [returned] if isinstance(returned, str) else returned:
         if name not in names:
-            own = [one for one in names if not one.startswith("__")]
+            own = [one for one, value in names.items() if not one.startswith("__") and _GIVEN.get(one) is not value]
             raise unknown_name("variable to return", name, own)
     if isinstance(returned, str):
         return plain(names[returned], returned)

@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from animat.brain.nest.dialect.arguments import Connection
-from animat.brain.nest.dialect.merge import merge_status
 from animat.brain.nest.dialect.nodes import collection, local, own_connections
+from animat.brain.nest.dialect.pieces import Share
 from animat.brain.nest.dialect.plain import plain
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError
 
-__all__ = ["Share", "connection_share", "node_share", "put_together", "set_connections", "set_nodes", "shares_of"]
-
-
-class Share(msgspec.Struct):
-    """The statuses that one process has, by place in the request; `count` is the number asked for."""
-
-    count: int
-    places: list[int]
-    statuses: list[dict[str, Any]]
+__all__ = ["connection_share", "node_share", "set_connections", "set_nodes"]
 
 
 def node_share(ids: list[int]) -> Share:
@@ -49,29 +39,7 @@ def connection_share(wanted: list[Connection]) -> Share:
     return Share(len(wanted), places, [plain(one.get()) for one in found])
 
 
-def put_together(shares: list[Share], keys: str | list[str] | None) -> list[Any]:
-    """Return the answer of GetStatus: dictionaries, or values of one key, or lists of values of several."""
-    found: list[list[dict[str, Any]]] = [[] for _ in range(shares[0].count)]
-    for share in shares:
-        for place, status in zip(share.places, share.statuses, strict=True):
-            found[place].append(status)
-    if not all(found):
-        raise AnimatError(f"there is no such connection as number {found.index([])} of the request")
-    merged = [merge_status(statuses) for statuses in found]
-    if keys is None:
-        return merged
-    if isinstance(keys, str):
-        return [_value(status, keys) for status in merged]
-    return [[_value(status, key) for key in keys] for status in merged]
-
-
-def _value(status: dict[str, Any], key: str) -> Any:
-    if key not in status:
-        raise unknown_name(f"parameter of {status.get('model', status.get('synapse_model'))}", key, status)
-    return status[key]
-
-
-def shares_of(params: Any, value: Any, count: int) -> list[dict[str, Any]]:
+def _for_each(params: Any, value: Any, count: int) -> list[dict[str, Any]]:
     """Return one dictionary for all, or one for each, from what SetStatus takes after the nodes."""
     if isinstance(params, str):
         if isinstance(value, list):
@@ -96,7 +64,7 @@ def set_nodes(ids: list[int], params: Any, value: Any = None) -> None:
     place = {node: at for at, node in enumerate(ids)}
     if isinstance(params, str) and isinstance(value, list):
         params = {params: value}
-    shared = shares_of(params, value, len(ids))
+    shared = _for_each(params, value, len(ids))
     if len(shared) == 1 and here:
         _set_all(here, shared[0], place, len(ids))
     elif len(shared) > 1:
@@ -129,7 +97,7 @@ def set_connections(wanted: list[Connection], params: Any, value: Any = None) ->
     """Set parameters of those connections that this process has."""
     if isinstance(params, dict) and any(isinstance(one, list) for one in params.values()):
         params = [{key: _at(key, one, at, len(wanted)) for key, one in params.items()} for at in range(len(wanted))]
-    shared = shares_of(params, value, len(wanted))
+    shared = _for_each(params, value, len(wanted))
     places, found = own_connections(wanted)
     for at, one in zip(places, found, strict=True):
         one.set(shared[at if len(shared) > 1 else 0])
