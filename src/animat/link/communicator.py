@@ -9,9 +9,12 @@ the simulator's.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
+
+from animat.errors import AnimatError
 
 __all__ = ["Communicator", "Overdue", "Pieces"]
 
@@ -50,8 +53,12 @@ class Communicator:
     """
 
     def __init__(self, processes: int, alone: Callable[[], bool], grace_s: float) -> None:
-        import mpi4py
-
+        try:
+            import mpi4py
+        except ImportError:
+            raise AnimatError(
+                f"{sys.executable} has no module mpi4py; a worker of several processes needs it (pip install mpi4py)"
+            ) from None
         mpi4py.rc.thread_level = "funneled"
         from mpi4py import MPI
 
@@ -61,7 +68,7 @@ class Communicator:
         self._grace_s = grace_s
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         if self.size != processes:
-            raise RuntimeError(
+            raise AnimatError(
                 f"{processes} processes were asked for and MPI knows of {self.size}: "
                 f"the launcher belongs to another MPI than mpi4py ({MPI.Get_library_version().splitlines()[0]})"
             )

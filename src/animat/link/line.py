@@ -19,7 +19,7 @@ __all__ = ["Line", "keep_alive", "this_place"]
 _CONNECT_S = 60.0
 
 #: A link over a network that is silent this long is closed, on both sides: a beat each second, four may be missed.
-_BEAT_S, _SILENCE_S = 1.0, 4.0
+BEAT_S, SILENCE_S = 1.0, 4.0
 
 
 class Line:
@@ -78,8 +78,8 @@ class Line:
 
 def keep_alive(socket: zmq.Socket[bytes]) -> None:
     """Have both sides of a network link send beats, so that a link that broke silently is noticed."""
-    socket.heartbeat_ivl = int(1000 * _BEAT_S)
-    socket.heartbeat_timeout = int(1000 * _SILENCE_S)
+    socket.heartbeat_ivl = int(1000 * BEAT_S)
+    socket.heartbeat_timeout = int(1000 * SILENCE_S)
 
 
 def this_place() -> str:

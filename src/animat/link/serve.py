@@ -23,7 +23,7 @@ def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_w
     """
     invitation = decoder(Invitation).decode(invitation_file.read_bytes())
     name_process(invitation.title)
-    if invitation.parent is not None or invitation.processes > 1:
+    if invitation.tied:
         die_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):

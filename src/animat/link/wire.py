@@ -51,14 +51,17 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """What a worker is told, through a file that only the user can read: where to dial, and what to serve."""
+    """What a worker is told, through a file that only the user can read: where to dial, and what to serve.
+
+    A process that is `tied` ends with what started it.
+    """
 
     version: int
     address: str
     token: str
     serve: str
     title: str
-    parent: int | None = None
+    tied: bool = False
     processes: int = 1
     keys: Keys | None = None
 

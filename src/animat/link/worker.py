@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 import zmq
 
 import animat.link.bootstrap as bootstrap
+import animat.link.telling as telling
 from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerError, WorkerHung
 from animat.link.line import this_place
@@ -38,9 +38,6 @@ from animat.link.wire import (
 )
 
 __all__ = ["Worker"]
-
-#: What a crashing Python writes that helps nobody.
-_NOISE = "Extension modules:"
 
 #: Seconds between looks at a process that cannot be waited for through a file descriptor.
 _LOOK_S = 0.2
@@ -244,28 +241,14 @@ class Worker:
 
     def last_words(self, lines: int = 15) -> str:
         """Return the end of the worker's log."""
-        try:
-            with self.log.open("rb") as file:
-                file.seek(max(self._log_start, self.log.stat().st_size - 16384))
-                text = file.read().decode(errors="replace")
-        except OSError:
-            return ""
-        words = [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
-        return "\n".join(words[-lines:])
+        return telling.last_words(self.log, self._log_start, lines)
 
     def _invite(self, title: str) -> Path:
         """Write the invitation, for the user's eyes only."""
-        listener = self._listener
-        parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
+        here = self._listener
+        tied = here.processes > 1 or threading.current_thread() is threading.main_thread()
         invitation = Invitation(
-            PROTOCOL_VERSION,
-            listener.address,
-            listener.token,
-            self.serve,
-            title,
-            parent,
-            listener.processes,
-            listener.keys,
+            PROTOCOL_VERSION, here.address, here.token, self.serve, title, tied, here.processes, here.keys
         )
         file = self._folder / "invitation"
         file.touch(0o600)
@@ -348,16 +331,12 @@ class Worker:
         self._processes.kill()
         if told:
             lost = told[0]
-            said = "\n".join(self._told(one) for one in told)
+            said = "\n".join(telling.failed(one, self._listener) for one in told)
             return self._end_with(WorkerDied(f"{said}\n{self._words()}", lost.rank, lost.failure.traceback))
-        for refusal in farewells:
-            assert isinstance(refusal, Failure)
+        refusal = next((farewell for farewell in farewells if isinstance(farewell, Failure)), None)
+        if refusal is not None:
             return self._failed(refusal)
-        what = f"the worker process {self.pid} {self._processes.how()}"
-        if gone is not None and self._listener.processes > 1:
-            what = f"{self._name(gone)} ended or was killed; {what if ended else 'all others were killed'}"
-        elif not ended:
-            what = f"the link with {what.removesuffix(' was killed by SIGKILL')} closed and it was killed"
+        what = telling.ended(self._processes, gone, self._listener, by_itself=ended)
         return self._end_with(WorkerDied(f"{what}. {self._words()}", None if gone is None else gone.rank))
 
     def _farewells(self) -> list[Lost | Failure]:
@@ -375,36 +354,14 @@ class Worker:
                 told.append(decoder(Failure).decode(payload))
         return told
 
-    def _told(self, lost: Lost) -> str:
-        failure = lost.failure
-        peer = self._listener.ranks.get(-1 if lost.rank is None else lost.rank)
-        name = "a process" if peer is None else self._name(peer)
-        if failure.traceback:
-            return f"{name} failed: {failure.what}\n{failure.traceback.rstrip()}"
-        return f"{name} failed, not all did: {AnimatError(failure.what, file=failure.file, line=failure.line)}"
-
-    def _name(self, peer: Peer) -> str:
-        if peer.rank is None:
-            return f"process {peer.hello.pid}, of no rank yet,"
-        return f"rank {peer.rank} of {self._listener.processes} (process {peer.hello.pid})"
-
     def _hung(self) -> AnimatError:
         now = time.monotonic()
         what = "did not start" if self._method is None else f"did not answer {self._method!r}"
         how = f"{what} within {now - self._began:.3g} s"
         if self._quiet_s < float("inf"):
             how += f", was silent for {now - self._heard:.3g} s"
-        traces = self._processes.traces(self._folder)
-        where = "".join(self._where(peer, traces) for _, peer in sorted(self._listener.ranks.items()))
+        where = telling.whereabouts(self._processes, self._listener, self._folder)
         return self._end_with(WorkerHung(f"the worker {how} and was killed.{where}\n{self._words()}"))
-
-    def _where(self, peer: Peer, traces: dict[int, str]) -> str:
-        """Return what one process was doing."""
-        pid = peer.hello.pid
-        if peer.hello.place != this_place():
-            return f"\n{self._name(peer)} runs on another machine."
-        trace = traces.get(pid, "")
-        return f"\n{self._name(peer)}: {self._processes.state(pid)}." + (f"\n{trace}" if trace else "")
 
     def _words(self) -> str:
         words = self.last_words()
