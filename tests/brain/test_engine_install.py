@@ -187,6 +187,18 @@ def test_a_step_that_is_interrupted_leaves_no_process(tmp_path):
     assert gone(children[0])
 
 
+def test_a_step_ends_when_the_process_that_runs_it_is_killed(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from animat.brain.install.command import run_logged; "
+        "run_logged(['sh', '-c', 'sleep 600 & echo $!; sleep 600'], log=Path(sys.argv[1]), environment=os.environ, "
+        "what='', on_line=lambda line: print(line, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, tmp_path / "log"], stdout=subprocess.PIPE) as process:
+        child = int(process.stdout.readline())
+        process.kill()
+    assert gone(child)
+
+
 def test_a_step_has_a_time_limit(tmp_path):
     with pytest.raises(AnimatError, match="It hangs"):
         run_logged(["sleep", "600"], log=tmp_path / "log", environment=os.environ, what="It hangs", limit_s=0.2)

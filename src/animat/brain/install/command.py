@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from animat.errors import AnimatError
 
 __all__ = ["ninja_step", "run_logged"]
+
+_SUPERVISED = str(Path(__file__).resolve().with_name("supervised.py"))
 
 #: What ninja writes before each step.
 _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\] ")
@@ -53,20 +56,17 @@ def run_logged(
     lines: list[str] = []
     with log.open("a", encoding="utf-8") as out:
         out.write(f"$ {' '.join(command)}\n")
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                env=dict(environment),
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise AnimatError(f"{what}: cannot start {command[0]} ({error.strerror})") from None
-        assert process.stdout is not None
+        process = subprocess.Popen(
+            [sys.executable, _SUPERVISED, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            env=dict(environment),
+            start_new_session=True,
+        )
+        assert process.stdin is not None and process.stdout is not None
         too_long = threading.Timer(limit_s or 0.0, _end_group, [process])
         if limit_s is not None:
             too_long.start()
@@ -82,6 +82,7 @@ def run_logged(
             raise
         finally:
             too_long.cancel()
+            process.stdin.close()
             process.stdout.close()
     if status != 0:
         end = "\n".join(f"  {line}" for line in lines)
