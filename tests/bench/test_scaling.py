@@ -49,7 +49,7 @@ def quiet(_what: str, _done: float | None) -> None:
 
 
 def engine_of(found: EngineInstall) -> Engine:
-    return Engine(found.python, (found.mpirun, "-n", "{processes}"))
+    return Engine(found.python, tuple("{processes}" if part == "0" else part for part in found.launch(0)))
 
 
 def test_speed_ups_are_taken_within_a_round_and_then_their_median() -> None:

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from animat.bench.exchange import Exchange, measure
+from animat.bench.exchange.http import HttpExchange
 from animat.bench.exchange.loop import Loop
 from animat.bench.kernel import KernelComparison, measure_kernel
 from animat.bench.layout import Layout, cores, default_layouts, find_engine, parse_layouts
@@ -18,6 +19,7 @@ from animat.bench.scaling import Scaling, measure_scaling
 from animat.brain.network import Network
 from animat.cli.network import network_parameters, network_source
 from animat.cli.terminal import ProgressLine, console
+from animat.errors import AnimatError
 from animat.library import library_names, load_network
 
 __all__ = ["exchange", "kernel", "scaling"]
@@ -55,16 +57,23 @@ def exchange(
     threads: _Threads = 1,
     launch: _Launch = None,
     python: _Python = None,
+    http: Annotated[
+        bool, typer.Option("--http", help="Also drive the devices over HTTP, one at a time, and compare.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """Measure what one exchange costs beyond the longer of brain kernel and body.
 
     Example: animat bench exchange --processes 2
     """
+    if http and (launch or python):
+        raise AnimatError(
+            "--http starts its server here, with the NEST that is installed: leave out --launch and --python"
+        )
     layout = Layout(processes, threads)
     loop = Loop(steps=steps, layout=layout, engine=find_engine([layout], python, launch))
     with ProgressLine() as progress:
-        found = measure(loop, progress)
+        found = measure(loop, progress, http=http)
     if as_json:
         _print_json(found)
     else:
@@ -86,6 +95,31 @@ def _show_exchange(found: Exchange) -> None:
     for part, value in found.split_ms.items():
         table.add_row(part, f"{value:.3f}")
     console.print(table)
+    if found.http is not None:
+        _show_http(found, found.http)
+
+
+def _show_http(found: Exchange, http: HttpExchange) -> None:
+    devices = found.sinks + found.sources
+    ours, theirs = found.beyond_kernel_ms, http.beyond_kernel_ms
+    title = f"{found.sinks} sinks and {found.sources} sources: a step beyond the kernel"
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in ("requests", "median ms", "95 % ms", "ms a device"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, requests, cost in (
+        ("one exchange a step", 1, ours),
+        ("HTTP, one request a device", http.requests_per_step, theirs),
+    ):
+        per_device = f"{cost.median / devices:.3f}"
+        table.add_row(name, str(requests), f"{cost.median:.2f}", f"{cost.p95:.2f}", per_device)
+    console.print(table)
+    console.print(
+        f"over HTTP a step costs {theirs.median / ours.median:.1f} times as much: {http.read_ms:.2f} ms a read-out, "
+        f"{http.write_ms:.2f} ms a write, {http.simulate_ms:.2f} ms for Simulate beyond its kernel. The exchange's "
+        "step holds a body, a transfer function and the recording of all spikes and signals; the one over HTTP only "
+        "the requests, to `animat brain serve` over one open connection"
+    )
 
 
 def kernel(

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 
+from animat.bench.exchange.http import HttpExchange, measure_http
 from animat.bench.exchange.loop import SINKS, SOURCES, Loop, run_loop
+from animat.bench.exchange.spread import Spread, spread
 from animat.bench.layout import Layout
 from animat.errors import AnimatError
 from animat.simulation.runner import Progress, Runner
 
-__all__ = ["Exchange", "Spread", "measure"]
-
-
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """Milliseconds of all steps but the first."""
-
-    median: float
-    p95: float
-    mean: float
+__all__ = ["Exchange", "measure"]
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +20,8 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
 
     `overhead_ms` is a step without the longer of brain kernel and body, `beyond_kernel_ms` a step without the brain
     kernel; `split_ms` says where it goes (medians); `round_trip_ms` is the floor, a request and a reply of the same
-    worker that does nothing.
+    worker that does nothing. `http` is what the same devices cost when each is
+    read and written by a request of its own.
     """
 
     layout: Layout
@@ -40,10 +33,11 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     round_trip_ms: float
     longer_of_kernel_and_body_ms: float
     split_ms: dict[str, float]
+    http: HttpExchange | None = None
 
 
-def measure(loop: Loop, progress: Progress) -> Exchange:
-    """Run the loop and return what a step costs beyond brain kernel and body.
+def measure(loop: Loop, progress: Progress, *, http: bool = False) -> Exchange:
+    """Run the loop, and over HTTP if asked, and return what a step costs beyond brain kernel and body.
 
     Raises
     ------
@@ -58,6 +52,7 @@ def measure(loop: Loop, progress: Progress) -> Exchange:
         floor.extend(runner.links["brain"].round_trips(200))
 
     profile = run_loop(loop, progress, look).profile
+    over_http = measure_http(loop.layout, loop.steps, progress) if http else None
     overhead = profile.overhead_s()
     split = {name: 1000 * column["median"] for name, column in profile.table().items()}
     return Exchange(
@@ -65,14 +60,10 @@ def measure(loop: Loop, progress: Progress) -> Exchange:
         steps=len(overhead),
         sinks=SINKS,
         sources=SOURCES,
-        overhead_ms=_spread(overhead),
-        beyond_kernel_ms=_spread(profile.beyond_kernel_s()),
+        overhead_ms=spread(overhead),
+        beyond_kernel_ms=spread(profile.beyond_kernel_s()),
         round_trip_ms=1000 * float(np.median(floor)),
         longer_of_kernel_and_body_ms=max(split["brain_kernel"], split["body"]),
         split_ms=split,
+        http=over_http,
     )
-
-
-def _spread(seconds: Sequence[float]) -> Spread:
-    values = 1000 * np.asarray(seconds)
-    return Spread(median=float(np.median(values)), p95=float(np.percentile(values, 95)), mean=float(values.mean()))
