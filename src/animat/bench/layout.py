@@ -35,10 +35,14 @@ class Layout(msgspec.Struct, frozen=True, order=True):
 
 
 class Engine(msgspec.Struct, frozen=True):
-    """The interpreter that holds NEST (None: this one) and the command put before it, "{processes}" to be filled in."""
+    """The interpreter that holds NEST (None: this one) and the command put before it, "{processes}" to be filled in.
+
+    `address` is where processes on other machines reach this one.
+    """
 
     python: str | None = None
     launch: tuple[str, ...] = ()
+    address: str | None = None
 
     def command(self, layout: Layout) -> list[str]:
         """Return the command that starts the processes of a layout; empty for one that needs none."""
@@ -90,17 +94,18 @@ def virtual_processes_for(layouts: Sequence[Layout], asked: int | None) -> int:
     return asked or least
 
 
-def find_engine(layouts: Sequence[Layout], python: Path | None = None, launch: str | None = None) -> Engine:
+def find_engine(
+    layouts: Sequence[Layout], python: Path | None = None, launch: str | None = None, address: str | None = None
+) -> Engine:
     """Return the one NEST that all layouts run with: the NEST with MPI that is installed, if any needs one.
 
     Its mpirun starts all of them, also a single process, so that nothing else differs between layouts.
     """
     if launch is not None and "{processes}" not in launch:
         raise AnimatError(f'--launch {launch!r} must say where the number goes, such as "srun -n {{processes}}"')
+    given = () if launch is None else tuple(shlex.split(launch))
     if (python is None or launch is None) and any(layout.processes > 1 for layout in layouts):
         found = nest_mpi()
-        python = python or Path(found.python)
-        starting = found.launch(0)
-        command = tuple("{processes}" if part == "0" else part for part in starting)
-        return Engine(str(python), command if launch is None else tuple(shlex.split(launch)))
-    return Engine(None if python is None else str(python), () if launch is None else tuple(shlex.split(launch)))
+        own = tuple("{processes}" if part == "0" else part for part in found.launch(0))
+        return Engine(str(python or found.python), given or own, address)
+    return Engine(None if python is None else str(python), given, address)

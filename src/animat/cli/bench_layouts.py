@@ -48,6 +48,9 @@ _Launch = Annotated[
 _Python = Annotated[
     Path | None, typer.Option(metavar="FILE", help="The interpreter with NEST; the installed one with MPI if not said.")
 ]
+_Address = Annotated[
+    str | None, typer.Option(help="Where processes on other machines reach this one, such as 10.1.2.3.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -134,6 +137,7 @@ def kernel(
     seed: _Seed = 1,
     launch: _Launch = None,
     python: _Python = None,
+    address: _Address = None,
     as_json: _Json = False,
 ) -> None:
     """Compare the brain kernel in the loop's steps with a bare PyNEST script that simulates the same in one call.
@@ -148,7 +152,7 @@ def kernel(
         found = measure_kernel(
             described,
             layout,
-            find_engine([layout], python, launch),
+            find_engine([layout], python, launch, address),
             progress,
             steps=steps,
             rounds=rounds,
@@ -198,6 +202,7 @@ def scaling(
     seed: _Seed = 1,
     launch: _Launch = None,
     python: _Python = None,
+    address: _Address = None,
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw it (.png, .svg, .pdf).")] = None,
     as_json: _Json = False,
 ) -> None:
@@ -213,7 +218,7 @@ def scaling(
         found = measure_scaling(
             described,
             wanted,
-            find_engine(wanted, python, launch),
+            find_engine(wanted, python, launch, address),
             progress,
             steps=steps,
             rounds=rounds,

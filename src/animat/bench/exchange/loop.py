@@ -105,6 +105,8 @@ def _overrides(loop: Loop) -> list[str]:
         brain["virtual_processes"] = loop.virtual_processes
     if loop.engine.python is not None:
         brain["python"] = loop.engine.python
+    if loop.engine.address is not None:
+        brain["address"] = loop.engine.address
     if loop.network is not None:
         brain["network"] = "network.py"
     said = {f"brain.{key}": value for key, value in brain.items()}

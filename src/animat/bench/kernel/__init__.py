@@ -104,11 +104,17 @@ def measure_kernel(
     if rounds < 1 or steps < 1:
         raise AnimatError(f"measure at least one step in one round, got {steps} steps in {rounds} rounds")
     virtual = virtual_processes or layout.cores
-    check_room(2 * expected_memory_bytes(network, virtual, layout.processes))
+    if engine.address is None:
+        check_room(2 * expected_memory_bytes(network, virtual, layout.processes))
     intervals = (_STEP / 1e6, *[steps * _STEP / 1e6] * rounds)
     task = BareTask(network, seed, virtual, _RESOLUTION / 1e6, intervals)
     link = BrainLink(
-        "nest", processes=layout.processes, python=engine.python, launch=engine.command(layout), title="(bench kernel)"
+        "nest",
+        processes=layout.processes,
+        python=engine.python,
+        launch=engine.command(layout),
+        address=engine.address,
+        title="(bench kernel)",
     )
     with BareScript(task, layout, engine) as script, closing(link):
         settings = BrainSettings(

@@ -127,7 +127,7 @@ def measure_scaling(
     if steps < 3 or rounds < 1:
         raise AnimatError(f"measure at least 3 steps in one round, got {steps} steps in {rounds} rounds")
     virtual = virtual_processes_for(layouts, virtual_processes)
-    if not engine.launch or "mpirun" in engine.launch[0]:
+    if engine.address is None:
         check_room(max(expected_memory_bytes(network, virtual, layout.processes) for layout in layouts))
     runs, infos = [], []
     total = rounds * len(layouts)
