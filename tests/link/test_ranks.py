@@ -67,10 +67,9 @@ def start(nest_mpi: Any, tmp_path: Path) -> Iterator[Start]:
         launch = [str(nest_mpi.mpirun), "-n", str(processes)]
         worker = Worker(
             SERVED,
-            title="animat.brain ranks",
             python=str(nest_mpi.python),
             log=tmp_path / "log",
-            **{"launch": launch, "processes": processes, **options},
+            **{"title": "animat.brain ranks", "launch": launch, "processes": processes, **options},
         )
         started.append(worker)
         return worker
@@ -239,6 +238,22 @@ def test_close_ends_all_ranks_politely(worker: Worker) -> None:
     assert worker._processes.how() == "ended with exit status 0"
 
 
+@pytest.mark.parametrize("after", [0.0, 0.03, 0.1, 0.2, 0.4])
+def test_close_while_starting_leaves_nothing(start: Start, after: float) -> None:
+    worker = start(title=f"animat.brain {os.getpid()}-{after}")
+    folder = str(worker._folder)
+    time.sleep(after)
+    worker.close()
+    end = time.monotonic() + STATED_S
+    while left := [one for one in psutil.process_iter(["cmdline"]) if is_of(one, folder, f"{os.getpid()}-{after}")]:
+        assert time.monotonic() < end, f"left: {left}"
+        time.sleep(0.01)
+
+
+def is_of(process: psutil.Process, *marks: str) -> bool:
+    return any(mark in " ".join(process.info["cmdline"] or []) for mark in marks) and alive(process)
+
+
 def test_close_in_the_middle_of_a_call(worker: Worker) -> None:
     worker.start("fail", 1, "endless loop, others wait")
     time.sleep(0.1)
@@ -246,9 +261,9 @@ def test_close_in_the_middle_of_a_call(worker: Worker) -> None:
         worker.close()
 
 
-@pytest.mark.parametrize(("thread", "call"), [("main", "idle"), ("main", "busy"), ("other", "idle")])
+@pytest.mark.parametrize("call", ["idle", "busy"])
+@pytest.mark.parametrize("thread", ["main", "other"])
 def test_the_ranks_end_with_their_parent(nest_mpi: Any, tmp_path: Path, thread: str, call: str) -> None:
-    """A busy rank of a worker that another thread started sees the closed link after its call only."""
     body = f"""
 import threading, time
 from pathlib import Path

@@ -155,19 +155,19 @@ def test_the_worker_imports_nothing_of_the_parent(worker: Worker) -> None:
     assert "animat.link.serve" in modules and "animat.simulation" not in modules
 
 
-@pytest.mark.parametrize("way", ["kernel", "link"])
-def test_the_worker_ends_with_its_parent(served: str, tmp_path: Path, way: str) -> None:
-    """By the kernel when busy (main thread), by the closed link when idle (other threads)."""
+@pytest.mark.parametrize("call", ["idle", "busy"])
+@pytest.mark.parametrize("thread", ["main", "other"])
+def test_the_worker_ends_with_its_parent(served: str, tmp_path: Path, thread: str, call: str) -> None:
     body = f"""
 import sys, time, threading
 from animat.link import Worker
 def start():
     worker = Worker({served!r}, title="animat.brain orphan", log=__import__("pathlib").Path({str(tmp_path / "log")!r}))
     worker.call("add", 1, 1.0)
-    {'worker.start("sleep", 60.0)' if way == "kernel" else ""}
+    {'worker.start("sleep", 60.0)' if call == "busy" else ""}
     print(worker.pid, flush=True)
     time.sleep(60)
-{"start()" if way == "kernel" else "threading.Thread(target=start).start()"}
+{"start()" if thread == "main" else "threading.Thread(target=start).start()"}
 """
     parent = subprocess.Popen([sys.executable, "-c", body], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -12,7 +12,10 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from queue import SimpleQueue
+from typing import BinaryIO
 
 import psutil
 
@@ -25,6 +28,9 @@ _GONE_S = 5.0
 
 #: Seconds given to processes to write where they are.
 _TRACE_S = 0.2
+
+_orders: SimpleQueue[tuple[Future[subprocess.Popen[bytes]], Sequence[str], BinaryIO]] = SimpleQueue()
+_starter: threading.Thread | None = None
 
 
 class Processes:
@@ -40,18 +46,12 @@ class Processes:
     """
 
     def __init__(self, launch: Sequence[str], command: Sequence[str], log: Path) -> None:
-        if launch and threading.current_thread() is threading.main_thread():
+        if launch:
             if shutil.which(launch[0]) is None:
                 raise FileNotFoundError(2, os.strerror(2), launch[0])
             launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
         with log.open("ab") as out:
-            self._launcher = subprocess.Popen(
-                [*launch, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self._launcher = _start([*launch, *command], out)
         self.pid = self._launcher.pid
         self.pidfd = _pidfd(self.pid)
         self._known: dict[int, psutil.Process] = {}
@@ -130,6 +130,34 @@ class Processes:
         if self.pidfd is not None:
             os.close(self.pidfd)
             self.pidfd = None
+
+
+def _start(command: Sequence[str], out: BinaryIO) -> subprocess.Popen[bytes]:
+    """Start a command from a thread that lives as long as this process.
+
+    Linux ends a process that is tied to its parent with the thread that started it.
+    """
+    global _starter
+    if _starter is None or not _starter.is_alive():
+        _starter = threading.Thread(target=_run_orders, name="animat starter", daemon=True)
+        _starter.start()
+    started: Future[subprocess.Popen[bytes]] = Future()
+    _orders.put((started, command, out))
+    return started.result()
+
+
+def _run_orders() -> None:
+    while True:
+        started, command, out = _orders.get()
+        try:
+            started.set_result(
+                subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                )
+            )
+        except BaseException as error:
+            started.set_exception(error)
+        del started
 
 
 def _alive(process: psutil.Process) -> bool:

@@ -23,8 +23,7 @@ def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_w
     """
     invitation = decoder(Invitation).decode(invitation_file.read_bytes())
     name_process(invitation.title)
-    if invitation.tied:
-        die_with(os.getppid())
+    die_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]

@@ -51,17 +51,13 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """What a worker is told, through a file that only the user can read: where to dial, and what to serve.
-
-    A process that is `tied` ends with what started it.
-    """
+    """What a worker is told, through a file that only the user can read: where to dial, and what to serve."""
 
     version: int
     address: str
     token: str
     serve: str
     title: str
-    tied: bool = False
     processes: int = 1
     keys: Keys | None = None
 

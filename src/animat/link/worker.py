@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -92,8 +91,8 @@ class Worker:
 
     Notes
     -----
-    Use from one thread at a time. On Linux the worker ends with the thread that started it if that is the main
-    thread; elsewhere it ends when the link closes, once its present call is over.
+    Use from one thread at a time. The worker ends with this process: on Linux at once, elsewhere when it sees its link
+    closed, once its present call is over.
     """
 
     def __init__(
@@ -246,9 +245,8 @@ class Worker:
     def _invite(self, title: str) -> Path:
         """Write the invitation, for the user's eyes only."""
         here = self._listener
-        tied = here.processes > 1 or threading.current_thread() is threading.main_thread()
         invitation = Invitation(
-            PROTOCOL_VERSION, here.address, here.token, self.serve, title, tied, here.processes, here.keys
+            PROTOCOL_VERSION, here.address, here.token, self.serve, title, here.processes, here.keys
         )
         file = self._folder / "invitation"
         file.touch(0o600)
