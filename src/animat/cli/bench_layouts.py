@@ -241,24 +241,10 @@ def _show_scaling(found: Scaling) -> None:
         f"{found.cores} cores, {found.virtual_processes} virtual processes in every layout, medians of "
         f"{found.rounds} rounds of {found.steps} steps of {found.step_ms:g} ms\n"
     )
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("\nlayout")
-    for column in (
-        "build\ns",
-        "memory\nMB",
-        "first\nstep s",
-        "kernel\nms",
-        "loop\nms",
-        "beyond\nms",
-        "kernel\nRTF",
-        "loop\nRTF",
-        "kernel\nfaster",
-        "loop\nfaster",
-        "loop\neffic.",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
+    costs = _layout_table("build s", "memory MB", "first step s", "kernel ms", "loop ms", "beyond ms")
+    gains = _layout_table("kernel RTF", "loop RTF", "kernel faster", "loop faster", "kernel effic.", "loop effic.")
     for row in found.layouts:
-        table.add_row(
+        costs.add_row(
             str(row.layout),
             f"{row.build_s:.1f}",
             f"{row.memory_mb:,.0f}",
@@ -266,13 +252,19 @@ def _show_scaling(found: Scaling) -> None:
             f"{1000 * row.kernel_s:,.1f}",
             f"{1000 * row.loop_s:,.1f}",
             f"{row.beyond_kernel_ms:.2f}",
+        )
+        gains.add_row(
+            str(row.layout),
             f"{row.kernel_real_time_factor:.3g}",
             f"{row.loop_real_time_factor:.3g}",
             f"{row.kernel_speed_up:.2f}",
             f"{row.loop_speed_up:.2f}",
+            f"{row.kernel_efficiency:.0%}",
             f"{row.loop_efficiency:.0%}",
         )
-    console.print(table)
+    console.print(costs)
+    console.print()
+    console.print(gains)
     console.print(
         "\nlayout: processes x threads; kernel, loop: one step; beyond: a step without its kernel; RTF: simulated over "
         f"real time; faster: times as fast as {found.layouts[0].layout}; effic.: that over the times more cores"
@@ -282,6 +274,14 @@ def _show_scaling(found: Scaling) -> None:
             "[bold red]The layouts did not have the same spikes: they did not simulate the same, and their times "
             "cannot be compared.[/]"
         )
+
+
+def _layout_table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layout", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
 
 
 def _described(network: str, mode: str | None, settings: list[str] | None, size: str) -> Network:
