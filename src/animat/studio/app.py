@@ -44,7 +44,7 @@ def nest_server(brain: Brain, doors: Doors) -> Starlette:
     """Return the application: ``/``, ``/api``, ``/api/<call>`` and ``/exec``, all answers JSON."""
     routes = _Routes(brain)
     both = ["GET", "POST"]
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _json(routes.index), methods=["GET"]),
             Route("/api", _json(routes.names), methods=["GET"]),
@@ -63,6 +63,8 @@ def nest_server(brain: Brain, doors: Doors) -> Starlette:
         ],
         exception_handlers={HTTPException: _no_route},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Routes:

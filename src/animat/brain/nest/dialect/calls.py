@@ -84,4 +84,4 @@ FILE_WORDS = frozenset({"data_path", "data_prefix", "stimulus_source"})
 RECORD_TO = frozenset({"memory"})
 
 #: Calls that exchange nothing between processes, and after which each can go on even if only one of them failed.
-LOCAL = frozenset({"Connect", "Create", "Disconnect", "GetConnections", "GetStatus", "SetStatus"})
+LOCAL = frozenset({"Connect", "Create", "Disconnect", "GetConnections", "GetPosition", "GetStatus", "SetStatus"})
