@@ -52,7 +52,7 @@ def scaling() -> None:
     if not found.same_spikes:
         raise SystemExit("the layouts did not have the same spikes")
     columns = ["layout", "build s", "memory MB", "first step s", "kernel ms (range)", "loop ms (range)", "beyond ms"]
-    columns += ["kernel RTF", "loop RTF", "kernel faster", "loop faster", "effic."]
+    columns += ["kernel RTF", "loop RTF", "kernel faster", "loop faster", "eff."]
     rows = [
         [
             str(row.layout),

@@ -242,7 +242,7 @@ def _show_scaling(found: Scaling) -> None:
         f"{found.rounds} rounds of {found.steps} steps of {found.step_ms:g} ms\n"
     )
     costs = _layout_table("build s", "memory MB", "first step s", "kernel ms", "loop ms", "beyond ms")
-    gains = _layout_table("kernel RTF", "loop RTF", "kernel faster", "loop faster", "kernel effic.", "loop effic.")
+    gains = _layout_table("kernel RTF", "loop RTF", "kernel faster", "loop faster", "kernel eff.", "loop eff.")
     for row in found.layouts:
         costs.add_row(
             str(row.layout),
@@ -267,7 +267,7 @@ def _show_scaling(found: Scaling) -> None:
     console.print(gains)
     console.print(
         "\nlayout: processes x threads; kernel, loop: one step; beyond: a step without its kernel; RTF: simulated over "
-        f"real time; faster: times as fast as {found.layouts[0].layout}; effic.: that over the times more cores"
+        f"real time; faster: times as fast as {found.layouts[0].layout}; eff.: that over the times more cores"
     )
     if not found.same_spikes:
         console.print(
