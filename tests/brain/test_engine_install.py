@@ -169,6 +169,16 @@ def test_a_step_that_fails_shows_the_end_of_its_log(tmp_path):
     assert log.read_text().splitlines()[1:] == [*map(str, range(1, 101)), "it broke"]
 
 
+#: Starts a process in a group of its own, as ninja does with compilers, and heeds no Ctrl-C.
+SLEEPER = """\
+import signal, subprocess
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sleeper = subprocess.Popen(["sleep", "600"], process_group=0)
+print(sleeper.pid, flush=True)
+sleeper.wait()
+"""
+
+
 def test_a_step_that_is_interrupted_leaves_no_process(tmp_path):
     children = []
 
@@ -178,7 +188,7 @@ def test_a_step_that_is_interrupted_leaves_no_process(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run_logged(
-            ["sh", "-c", "trap '' INT; sleep 600 & echo $!; sleep 600"],
+            [sys.executable, "-c", SLEEPER],
             log=tmp_path / "build.log",
             environment=os.environ,
             what="It failed",
@@ -190,10 +200,11 @@ def test_a_step_that_is_interrupted_leaves_no_process(tmp_path):
 def test_a_step_ends_when_the_process_that_runs_it_is_killed(tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from animat.brain.install.command import run_logged; "
-        "run_logged(['sh', '-c', 'sleep 600 & echo $!; sleep 600'], log=Path(sys.argv[1]), environment=os.environ, "
-        "what='', on_line=lambda line: print(line, flush=True))"
+        "run_logged([sys.executable, '-c', sys.argv[2]], log=Path(sys.argv[1]), environment=os.environ, what='', "
+        "on_line=lambda line: print(line, flush=True))"
     )
-    with subprocess.Popen([sys.executable, "-c", program, tmp_path / "log"], stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", program, tmp_path / "log", SLEEPER]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         child = int(process.stdout.readline())
         process.kill()
     assert gone(child)
@@ -313,16 +324,15 @@ def test_an_installation_that_is_ended_leaves_no_process_and_no_engine(cache, tm
     assert not list(cache.rglob(STATEMENT))
 
 
-def test_two_nests_of_one_name_do_not_meet(nest_mpi):
+def test_two_nests_of_one_name_do_not_meet(nest_mpi, tmp_path):
     """The wheel in this environment and the one with MPI are told apart by their interpreter alone."""
-    look = "import nest; print('found:', nest.num_processes, nest.__file__)"
-    here = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout
-    there = subprocess.run(
-        [*nest_mpi.launch(2), nest_mpi.python, "-c", look], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
-    (alone,) = re.findall("found: (.*)", here)
-    ranks = re.findall("found: (.*)", there)
-    assert alone.split()[0] == "1" and not alone.split()[1].startswith(nest_mpi.folder)
-    assert len(ranks) == 2
-    for rank in ranks:
-        assert rank.split()[0] == "2" and rank.split()[1].startswith(nest_mpi.folder)
+    look = "import sys, nest; open(f'{sys.argv[1]}/{nest.Rank()}', 'w').write(f'{nest.num_processes} {nest.__file__}')"
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder, command in ((here, [sys.executable]), (there, [*nest_mpi.launch(2), nest_mpi.python])):
+        folder.mkdir()
+        subprocess.run([*command, "-c", look, folder], capture_output=True, check=True, timeout=120)
+    processes, file = (here / "0").read_text().split()
+    assert processes == "1" and not file.startswith(nest_mpi.folder)
+    for rank in "01":
+        processes, file = (there / rank).read_text().split()
+        assert processes == "2" and file.startswith(nest_mpi.folder)

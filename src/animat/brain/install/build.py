@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import sys
+import sysconfig
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -124,7 +125,6 @@ class _Build:
         return variables | {
             "PATH": os.pathsep.join([*first, os.environ.get("PATH", os.defpath)]),
             "TMPDIR": str(self.folder / "tmp"),
-            "PYTHONNOUSERSITE": "1",
             "PIP_PROGRESS_BAR": "off",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PYTHONUNBUFFERED": "1",
@@ -187,7 +187,10 @@ class _Build:
                 at = _COMPILE_AT + (_TRIAL_AT - _COMPILE_AT) * done / steps
                 self.progress(f"compiling NEST: {done} of {steps}", at)
 
-        defines = {"with-mpi": "ON"}
+        environment = str(self.folder / "env")
+        # The place is given so that it is the same each time: pip's own is a new one, and everything depends on it.
+        place = sysconfig.get_path("platlib", "venv", {"base": environment, "platbase": environment})
+        defines = {"with-mpi": "ON", "CMAKE_INSTALL_PREFIX": place}
         if not isinstance(self.wanted.models, str):
             defines["with-models"] = ";".join(self.wanted.models)
         if self.wanted.mpicc is not None:

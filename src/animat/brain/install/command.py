@@ -12,11 +12,12 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import animat.brain.install.supervised as supervised
 from animat.errors import AnimatError
 
 __all__ = ["ninja_step", "run_logged"]
 
-_SUPERVISED = str(Path(__file__).resolve().with_name("supervised.py"))
+_SUPERVISED = str(Path(supervised.__file__).resolve())
 
 #: What ninja writes before each step.
 _NINJA = re.compile(r"^\s*\[(\d+)/(\d+)\] ")
@@ -67,7 +68,7 @@ def run_logged(
             start_new_session=True,
         )
         assert process.stdin is not None and process.stdout is not None
-        too_long = threading.Timer(limit_s or 0.0, _end_group, [process])
+        too_long = threading.Timer(limit_s or 0.0, _end, [process])
         if limit_s is not None:
             too_long.start()
         try:
@@ -78,7 +79,7 @@ def run_logged(
                 on_line(line)
             status = process.wait()
         except BaseException:
-            _end_group(process)
+            _end(process)
             raise
         finally:
             too_long.cancel()
@@ -89,13 +90,14 @@ def run_logged(
         raise AnimatError(f"{what}. The log ends with:\n{end}\nThe whole log: {log}")
 
 
-def _end_group(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask it and what it has started to end, and see to it that they do."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_GRACE_S)
-        os.killpg(process.pid, signal.SIGKILL)
+    supervised.end_session(process.pid)
     process.wait()
 
 
