@@ -9,10 +9,12 @@ import time
 
 from mpi4py import MPI
 
+import animat.link.communicator as communicator
 from animat.errors import AnimatError
 from animat.link.collective import Collective
 
 RANK = MPI.COMM_WORLD.rank
+communicator.CHUNK = int(os.environ.get("TEST_CHUNK", communicator.CHUNK))
 
 if os.environ.get("TEST_LOAD") == f"import {RANK}":
     raise ImportError("no such simulator")

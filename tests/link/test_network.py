@@ -72,6 +72,14 @@ def test_a_worker_dials_over_tcp_with_keys_that_no_command_line_shows(served: st
     assert not list(shared.iterdir())
 
 
+def test_an_address_may_be_of_the_sixth_version(served: str, tmp_path: Path) -> None:
+    if not Path("/proc/net/if_inet6").exists() or not Path("/proc/net/if_inet6").read_text():
+        pytest.skip("this machine has no IPv6 address")
+    worker = Worker(served, title="animat.brain far", listen="::1", log=tmp_path / "log")
+    assert worker.call("add", 1, 2.0) == 3.0
+    worker.close()
+
+
 def test_by_default_only_this_machine_is_listened_to(served: str, tmp_path: Path) -> None:
     before = listening()
     worker = Worker(served, title="animat.brain near", log=tmp_path / "log")

@@ -103,10 +103,12 @@ def test_messages_of_all_sizes_cross(worker: Worker, size: int) -> None:
     assert worker.call("ranks") == [0, 1]
 
 
-@pytest.mark.slow
-def test_pieces_beyond_what_mpi_counts_cross(worker: Worker) -> None:
-    size = 1_200_000_000
-    assert worker.call("parts", size)[1][0] == size
+def test_messages_larger_than_mpi_counts_cross_in_chunks(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_CHUNK", "1000")
+    worker = start(3)
+    assert worker.call("measure", bytes(123_456), reply=list[int]) == [123_456] * 3
+    pieces = worker.call("parts", 123_456, reply=list[tuple[int, bytes, bytes]])
+    assert pieces == [(123_456, mark, mark) for mark in (b"\0", b"\1", b"\2")]
 
 
 def test_an_error_of_all_ranks_is_an_answer_and_life_goes_on(worker: Worker) -> None:

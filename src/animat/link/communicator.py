@@ -32,7 +32,7 @@ CHUNK = 1 << 30
 #: MPI needs a few looks to carry a collective through its stages.
 _LOOKS = 5
 
-_SPIN_S, _LONGEST_NAP_S = 100e-6, 5e-3
+_SPIN_S, _LONGEST_NAP_S = 100e-6, 20e-3
 
 
 class Overdue(Exception):

@@ -33,6 +33,7 @@ class Line:
             self._socket.curve_serverkey = invitation.keys.server
             self._socket.curve_publickey = invitation.keys.public
             self._socket.curve_secretkey = invitation.keys.secret
+            self._socket.ipv6 = True
             keep_alive(self._socket)
         self._events = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         self._socket.connect(invitation.address)

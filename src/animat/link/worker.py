@@ -72,8 +72,8 @@ class Worker:
         An address of this machine, such as ``"10.1.2.3"``, at which workers on other machines reach it; encrypted,
         on a free port. By default only this machine can dial.
     folder
-        Where the invitation is put, in a folder of its own that only the user can read: one that the worker's
-        machine sees too. Temporary files by default.
+        With `listen`, where the invitation is put, in a folder of its own that only the user can read: one that the
+        worker's machine sees too. Temporary files by default.
     log
         The file that takes its standard output and error; a temporary one by default.
     on_progress
@@ -113,7 +113,7 @@ class Worker:
         self.serve = serve
         self.on_progress = on_progress
         self.patience_s = patience_s
-        self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder))
+        self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder if listen else None))
         self.log = log if log is not None else self._folder / "log"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._ready = False
