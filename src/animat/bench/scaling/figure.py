@@ -111,7 +111,7 @@ def _count(axes: Axes, numbers: Sequence[int]) -> None:
 def _label_few(axes: Axes, found: Scaling) -> None:
     """Write round numbers along the axis of times, which may span less than a decade."""
     values = [1000 * time for row in found.layouts for time in (row.kernel_s_least, row.loop_s_most)]
-    rounds = [base * 10**power for power in range(-1, 6) for base in (1, 2, 3, 5, 7)]
+    rounds = [base * 10**power for power in range(-1, 6) for base in (1, 1.5, 2, 3, 4, 5, 7)]
     low, high = min(values) / 1.3, max(values) * 1.3
     axes.set_ylim(low, high)
     axes.yaxis.set_major_locator(FixedLocator([number for number in rounds if low <= number <= high]))
