@@ -19,6 +19,7 @@ from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerError, WorkerHung
 from animat.link.line import this_place
 from animat.link.listener import Listener, Peer
+from animat.link.patience import Patience
 from animat.link.processes import Processes
 from animat.link.wire import (
     ERROR,
@@ -40,9 +41,6 @@ __all__ = ["Worker"]
 
 #: Seconds between looks at a process that cannot be waited for through a file descriptor.
 _LOOK_S = 0.2
-
-#: Seconds that a worker has to start and to import what it serves.
-_START_S = 300.0
 
 #: Seconds for the launcher to end and for other processes to say what they know, once one is lost.
 _FAREWELL_S = 0.5
@@ -79,8 +77,8 @@ class Worker:
     on_progress
         Called with a text and the fraction done while a call is waited for.
     patience_s
-        A call that has not answered after this many seconds, and after 20 times the slowest call of that method
-        so far, hangs.
+        A call without a limit of its own that has not answered after this many seconds, and after 20 times the
+        slowest such call of that method so far, hangs.
     setting
         What the user calls this in files, for errors ("brain" in ``brain.python``).
 
@@ -112,17 +110,13 @@ class Worker:
     ) -> None:
         self.serve = serve
         self.on_progress = on_progress
-        self.patience_s = patience_s
         self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder if listen else None))
         self.log = log if log is not None else self._folder / "log"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._ready = False
         self._served = False
         self._method: str | None = None
-        self._began = self._heard = time.monotonic()
-        self._limit_s: float | None = _START_S
-        self._quiet_s = float("inf")
-        self._slowest: dict[str, float] = {}
+        self._patience = Patience(patience_s)
         self._dead: AnimatError | None = None
         try:
             self._listener = Listener(self._folder, listen, processes)
@@ -188,10 +182,8 @@ class Worker:
             raise RuntimeError(f"{self._method} is still under way")
         while not self._ready:
             self._receive()
-        self._limit_s = limit_s
-        self._quiet_s = float("inf") if quiet_s is None else quiet_s
         self._method = method
-        self._began = self._heard = time.monotonic()
+        self._patience.begin(method, limit_s, quiet_s)
         self._listener.send(method.encode(), encode(arguments))
 
     def wait(self, reply: Any = Any) -> Any:
@@ -214,8 +206,7 @@ class Worker:
         while True:
             kind, payload = self._receive()
             if kind == REPLY:
-                if self._limit_s is None:
-                    self._slowest[method] = max(self._slowest.get(method, 0.0), time.monotonic() - self._began)
+                self._patience.end()
                 self._method = None
                 return decoder(reply).decode(payload)
 
@@ -253,24 +244,17 @@ class Worker:
         file.write_bytes(encode(invitation))
         return file
 
-    @property
-    def _deadline(self) -> float:
-        limit = self._limit_s
-        if limit is None:
-            limit = max(self.patience_s, 20 * self._slowest.get(self._method or "", 0.0))
-        return min(self._began + limit, self._heard + self._quiet_s)
-
     def _receive(self) -> tuple[bytes, bytes]:
         """Handle the next message and return it; raises for errors, death and a missed deadline."""
         look = float("inf") if self._processes.pidfd is not None else _LOOK_S
         while True:
-            left = self._deadline - time.monotonic()
+            left = self._patience.left_s
             pause = max(0.0, min(left, look))
             events = dict(self._poller.poll(None if pause == float("inf") else int(1000 * pause) + 1))
             if self._listener.socket in events:
                 message = self._listener.receive()
                 if message is not None:
-                    self._heard = time.monotonic()
+                    self._patience.heard()
                     return self._handle(*message)
             elif self._processes.pidfd in events or (self._processes.pidfd is None and self._processes.ended):
                 raise self._lost()
@@ -353,13 +337,9 @@ class Worker:
         return told
 
     def _hung(self) -> AnimatError:
-        now = time.monotonic()
-        what = "did not start" if self._method is None else f"did not answer {self._method!r}"
-        how = f"{what} within {now - self._began:.3g} s"
-        if self._quiet_s < float("inf"):
-            how += f", was silent for {now - self._heard:.3g} s"
+        what = str(self._patience)
         where = telling.whereabouts(self._processes, self._listener, self._folder)
-        return self._end_with(WorkerHung(f"the worker {how} and was killed.{where}\n{self._words()}"))
+        return self._end_with(WorkerHung(f"the worker {what} and was killed.{where}\n{self._words()}"))
 
     def _words(self) -> str:
         words = self.last_words()
