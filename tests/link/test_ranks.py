@@ -208,6 +208,16 @@ def test_a_killed_launcher_takes_the_ranks_with_it(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("rank", [0, 1])
+def test_a_launcher_that_stays_does_not_hide_a_killed_rank(start: Start, nest_mpi: Any, rank: int) -> None:
+    """As if the rank had died on a machine that the launcher does not watch."""
+    lingers = ["sh", "-c", '"$@"; sleep 60', "lingers", str(nest_mpi.mpirun), "-n", "2"]
+    worker = start(launch=lingers)
+    worker.call("nothing")
+    with ends_all(worker, STATED_S), pytest.raises(WorkerDied, match=rf"rank {rank} of 2 .* beyond reach"):
+        worker.call("fail", rank, "killed, others wait")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
 def test_an_import_that_fails_on_one_rank(start: Start, monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
     monkeypatch.setenv("TEST_LOAD", f"import {rank}")
     with pytest.raises(WorkerDied, match=rf"rank {rank} of 2 .* failed: ImportError: no such simulator"):
