@@ -81,8 +81,11 @@ def settings(processes: int, **rest: Any) -> BrainSettings:
 
 
 def ranks(link: BrainLink) -> list[psutil.Process]:
-    """The processes of a brain that runs on several."""
-    return [one for one in psutil.Process(link.pid).children(recursive=True) if not one.children()]
+    """The processes of a brain that runs on two, by rank."""
+    link.round_trips(1)
+    found = [psutil.Process(pid) for pid in link._worker.ranks.values()]
+    assert len(found) == 2
+    return found
 
 
 def everything(processes: int, threads: int, folder: Path) -> tuple[str, int]:
@@ -182,10 +185,18 @@ def unstable(neurons: int, after: int = 0) -> Network:
     return Network(name="unstable", populations=(*before, bad))
 
 
-@pytest.mark.parametrize("repeat", range(3))
+repeated = pytest.mark.parametrize("times", [3, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])])
+
+
+@repeated
 @pytest.mark.parametrize("rank", [0, 1])
-def test_nest_fails_in_one_process_alone(rank: int, repeat: int) -> None:
+def test_nest_fails_in_one_process_alone(rank: int, times: int) -> None:
     """While the other waits for it within NEST."""
+    for _ in range(times):
+        fail_within_nest(rank)
+
+
+def fail_within_nest(rank: int) -> None:
     with brain(2) as link:
         link.load(unstable(1, after=rank), settings(2))
         children = ranks(link)
@@ -218,13 +229,18 @@ def test_a_script_fails_in_one_process_alone(rank: int, tmp_path: Path) -> None:
     assert_gone(children)
 
 
+@repeated
 @pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_is_killed_in_a_step(rank: int) -> None:
+def test_a_process_is_killed_in_a_step(rank: int, times: int) -> None:
+    for _ in range(times):
+        kill_in_a_step(rank)
+
+
+def kill_in_a_step(rank: int) -> None:
     with brain(2) as link:
         link.load(busy(), settings(2))
         link.advance([], STEP)
         children = ranks(link)
-        assert len(children) == 2
         link.start([], 3000 * STEP)
         time.sleep(0.3)
         children[rank].kill()
@@ -235,14 +251,24 @@ def test_a_process_is_killed_in_a_step(rank: int) -> None:
     assert_gone(children)
 
 
-def test_a_process_that_hangs(tmp_path: Path) -> None:
-    with brain(2, patience_s=1.0) as link:
+@repeated
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_hangs_in_a_step(rank: int, times: int) -> None:
+    for _ in range(times):
+        hang_in_a_step(rank)
+
+
+def hang_in_a_step(rank: int) -> None:
+    patience = 0.5
+    with brain(2, patience_s=patience) as link:
         link.load(busy(), settings(2))
         link.advance([], STEP)
         children = ranks(link)
-        children[1].send_signal(signal.SIGSTOP)
+        children[rank].send_signal(signal.SIGSTOP)
+        began = time.monotonic()
         with pytest.raises(WorkerHung, match="stopped"):
             link.advance([], 2 * STEP)
+        assert time.monotonic() - began < patience + LEARNT_S
     assert_gone(children)
 
 
