@@ -84,16 +84,37 @@ def press(browser: webdriver.Chrome, kind: str, text: str) -> None:
     soon(lambda: browser.execute_script(script, kind, text))
 
 
+def quieten(browser: webdriver.Chrome, seconds: float = 2.0) -> None:
+    """Wait until the page fetches nothing any more."""
+    count, since = -1, time.monotonic()
+
+    def quiet() -> bool:
+        nonlocal count, since
+        now = browser.execute_script("return performance.getEntriesByType('resource').length")
+        if now != count:
+            count, since = now, time.monotonic()
+        return time.monotonic() - since > seconds
+
+    soon(quiet)
+
+
 def settle(browser: webdriver.Chrome, page: str, server: Served, *, token: bool) -> None:
-    """Give the page the server's address (and token), as its settings keep them."""
-    browser.get(page)
+    """Open the page with the server's address (and token) in it, as its settings keep them.
+
+    On its first visit it fills its own stores of models and projects, in no order that it could rely on itself.
+    """
     state = {"enabled": True, "loadedFromAssets": True, "url": server.url}
-    keep = "{}.setItem('nest-backend-store', JSON.stringify({{state: {}}}))"
-    soon(lambda: browser.execute_script("return localStorage.getItem('nest-backend-store')"))
-    browser.execute_script(keep.format("localStorage", json.dumps(state)))
-    if token:
-        browser.execute_script(keep.format("sessionStorage", json.dumps({"accessToken": TOKEN})))
-    browser.refresh()
+    kept = {"localStorage": {"state": state}, "sessionStorage": {"state": {"accessToken": TOKEN}} if token else None}
+    script = "".join(
+        f"{where}.setItem('nest-backend-store', {json.dumps(json.dumps(what))});"
+        for where, what in kept.items()
+        if what
+    )
+    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    for _ in range(2):
+        browser.get("about:blank")
+        browser.get(f"{page}#/nest/")
+        quieten(browser)
 
 
 @pytest.mark.parametrize(("processes", "token"), [("1", True), ("2", False)], ids=["one process", "two processes"])
@@ -103,7 +124,6 @@ def test_nest_desktop_builds_and_simulates_a_network(
     door = [] if token else ["--no-auth"]
     with served("--exec", "--processes", processes, *door) as server, server.client() as client:
         settle(browser, page, server, token=token)
-        press(browser, "a[href='#/nest/'].v-btn", "nest")
         press(browser, "a.v-list-item", "spike activity")
         press(browser, "button", "simulate")
         shown = soon(lambda: browser.execute_script(SHOWN))

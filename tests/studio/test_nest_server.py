@@ -228,6 +228,20 @@ def test_a_lost_brain_is_replaced(nest: NestClient) -> None:
     with pytest.raises(NestBrainLost, match="all that was built in it"):
         nest.exec("import os\nos._exit(3)")
     assert nest.get_kernel_status("network_size") == 0
+    assert nest.about()["restarts"] >= 1
+
+
+def test_memory_beyond_the_limit_is_refused(nest: NestClient) -> None:
+    with pytest.raises(NestServerError, match="MemoryError"):
+        nest.exec("x = np.ones(10**10)")
+    assert nest.Create("iaf_psc_alpha", 2) == [1, 2]
+
+
+def test_a_call_beyond_the_limit_costs_the_brain() -> None:
+    with served("--exec", "--limit", "1") as running, running.client() as client:
+        with pytest.raises(NestBrainLost, match="within 1 s"):
+            client.exec("while True: pass")
+        assert client.Create("iaf_psc_alpha", 2) == [1, 2]
 
 
 def test_the_server_answers_while_a_call_is_under_way(nest: NestClient, server: Served) -> None:

@@ -13,7 +13,7 @@ from animat.cli.terminal import console
 from animat.errors import AnimatError
 from animat.studio.brain import Brain, BrainOptions
 from animat.studio.doors import Doors, is_loopback, token_from
-from animat.studio.server import PORT, bind, check_doors, serve
+from animat.studio.server import PORT, bind, check_doors, check_installed, serve
 
 __all__ = ["app"]
 
@@ -48,6 +48,7 @@ def serve_brain(
 
     Example: animat brain serve --processes 2
     """
+    check_installed()
     doors = Doors(None if no_auth else token_from(token_file), tuple(cors or ()))
     check_doors(host, doors)
     python, launch = _engine(processes)

@@ -114,7 +114,10 @@ class Brain:
     def _call(self, reply: Callable[..., _Reply], method: str, *arguments: Any) -> _Reply:
         if self._closing:
             raise BrainLost("the server is ending")
-        worker = self._worker or self._start()
+        try:
+            worker = self._worker or self._start()
+        except AnimatError as error:
+            raise BrainLost(f"no brain can be started: {error}") from error
         try:
             answer: _Reply = worker.call(method, *arguments, reply=reply, limit_s=self.options.limit_s)
             return answer

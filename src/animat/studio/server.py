@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 from types import FrameType
 
 from animat.errors import AnimatError
 from animat.studio.brain import Brain
 from animat.studio.doors import Doors, is_loopback
 
-__all__ = ["PORT", "bind", "check_doors", "serve"]
+__all__ = ["PORT", "bind", "check_doors", "check_installed", "serve"]
 
 #: NEST Server's port, which its clients know.
 PORT = 52425
+
+
+def check_installed() -> None:
+    """Say what to install if the server's packages are missing."""
+    for name in ("starlette", "uvicorn"):
+        if find_spec(name) is None:
+            raise AnimatError(f"the server needs {name}: pip install 'animat[studio]'")
 
 
 def check_doors(host: str, doors: Doors) -> None:
@@ -40,19 +48,10 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(brain: Brain, doors: Doors, listening: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Answer requests for a started brain until Ctrl-C or SIGTERM, which end a call under way too.
+    """Answer requests for a started brain until Ctrl-C or SIGTERM, which end a call under way too."""
+    import uvicorn
 
-    Raises
-    ------
-    AnimatError
-        If what the server needs is not installed.
-    """
-    try:
-        import uvicorn
-
-        from animat.studio.app import nest_server
-    except ImportError as error:
-        raise AnimatError(f"the server needs {error.name}: pip install 'animat[studio]'") from None
+    from animat.studio.app import nest_server
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

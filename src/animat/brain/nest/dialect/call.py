@@ -160,6 +160,7 @@ class Caller:
     def _reset_kernel(self) -> None:
         self._layers.clear()
         self._reset()
+        nest.verbosity = nest.VerbosityLevel.ERROR
         if self._threads > 1:
             nest.SetKernelStatus({"local_num_threads": self._threads})
 
