@@ -182,6 +182,7 @@ def test_a_rank_that_hangs_ends_all(worker: Worker, rank: int, how: str, repeat:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("how", [*ENDS, *HANGS])
 def test_fifty_times(start: Start, rank: int, how: str) -> None:

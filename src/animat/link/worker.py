@@ -43,7 +43,7 @@ __all__ = ["Worker"]
 _LOOK_S = 0.2
 
 #: Seconds for the launcher to end and for other processes to say what they know, once one is lost.
-_FAREWELL_S = 0.5
+_FAREWELL_S = 0.75
 
 #: Seconds for a worker to end when it is told so.
 _CLOSE_S = 2.0
