@@ -1,7 +1,7 @@
 #!/bin/sh
 # Have the system's packages that tests need: installs them where it can (as root on Debian and Ubuntu).
 #
-#   scripts/system_packages.sh engine     to build NEST with MPI; `animat engine install` says what is missing elsewhere
+#   scripts/system_packages.sh engine     to build NEST with MPI (`animat engine install` says what is missing elsewhere), and network namespaces
 #   scripts/system_packages.sh browser    Chromium with its driver
 set -eu
 
@@ -24,7 +24,7 @@ install_missing() {
 
 case $1 in
 engine)
-    ! can_install || install_missing g++ libgsl-dev libltdl-dev || say "apt-get could not install them"
+    ! can_install || install_missing g++ libgsl-dev libltdl-dev iproute2 || say "apt-get could not install them"
     ;;
 browser)
     if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then
