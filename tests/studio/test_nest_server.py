@@ -119,6 +119,18 @@ def test_connections_come_as_one_and_go_back_as_they_came(nest: NestClient) -> N
     assert nest.GetConnections([2], [3]) == {}
 
 
+def test_connections_may_be_looked_at_before_the_first_simulation(nest: NestClient) -> None:
+    """With NEST 3.10 alone, processes that see other delays would wait for each other for ever."""
+    ids = nest.Create("iaf_psc_alpha", 3)
+    nest.Connect([1], [2], "one_to_one", {"delay": 2.0})
+    found = nest.GetConnections(ids)
+    nest.SetStatus(found, {"weight": 3.0})
+    nest.Simulate(10.0)
+    assert nest.GetStatus(found, ["weight", "delay"]) == [[3.0, 2.0]]
+    with pytest.raises(NestServerError, match="no such connection as number 0"):
+        nest.SetStatus({**found, "synapse_id": 99}, {"weight": 1.0})
+
+
 def test_scripts_return_what_all_processes_have(nest: NestClient) -> None:
     source = """
 import nest
@@ -181,6 +193,12 @@ MISTAKES = [
     ("Connect", [[1], [2], "one_to_one", {"delay": -1.0}], "Delay"),
     ("Connect", [[1], [2], "one_to_one", {"receptor_type": 7}], "eceptor"),
     ("Connect", [[2, 1], [2]], "ascending"),
+    ("Connect", [[1], [1], {"rule": "fixed_indegree", "indegree": 2, "allow_autapses": False}], "the 0 partners"),
+    (
+        "Connect",
+        [[1, 2], [1, 2], {"rule": "fixed_indegree", "indegree": 2, "allow_autapses": False, "allow_multapses": False}],
+        "the 1 partners",
+    ),
     ("Simulate", [-1.0], "from 0 to 1e15"),
     ("Simulate", [INF], "from 0 to 1e15"),
     ("Simulate", ["soon"], "from 0 to 1e15"),
@@ -229,6 +247,15 @@ def test_a_lost_brain_is_replaced(nest: NestClient) -> None:
         nest.exec("import os\nos._exit(3)")
     assert nest.get_kernel_status("network_size") == 0
     assert nest.about()["restarts"] >= 1
+
+
+def test_a_nest_that_ran_out_of_memory_is_replaced(nest: NestClient) -> None:
+    nest.Create("iaf_psc_alpha", 2)
+    nest.SetKernelStatus({"buffer_size_spike_data": 10**15})
+    with pytest.raises(NestBrainLost, match="bad_alloc"):
+        nest.Simulate(5.0)
+    nest.Create("iaf_psc_alpha", 2)
+    nest.Simulate(5.0)
 
 
 def test_memory_beyond_the_limit_is_refused(nest: NestClient) -> None:

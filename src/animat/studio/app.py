@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from animat.brain.nest.dialect.protocol import Answer
 from animat.errors import AnimatError, unknown_name
-from animat.link import WorkerError
 from animat.studio.brain import Brain, BrainLost
 from animat.studio.doors import LOCAL_ORIGINS, Doors
 from animat.studio.words import arguments, encode, parse_body
@@ -158,7 +157,7 @@ def _json(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
         except BrainLost as error:
             return _response(500, {"message": str(error), "brain": "lost"})
         except AnimatError as error:
-            return _error(500 if isinstance(error, WorkerError) else 400, str(error), error.line)
+            return _error(400, str(error), error.line)
         except ClientDisconnect:
             return _error(400, "the request ended early")
         except Exception as error:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from animat.brain.nest.dialect.protocol import About, Answer
 from animat.errors import AnimatError
-from animat.link import Worker
+from animat.link import Worker, WorkerError
 
 __all__ = ["Brain", "BrainLost", "BrainOptions"]
 
@@ -54,6 +54,14 @@ class BrainOptions:
     limit_s: float = math.inf
     python: str | None = None
     launch: Sequence[str] = ()
+
+
+def _lives(worker: Worker) -> bool:
+    try:
+        worker.check()
+    except AnimatError:
+        return False
+    return True
 
 
 class Brain:
@@ -122,12 +130,10 @@ class Brain:
             answer: _Reply = worker.call(method, *arguments, reply=reply, limit_s=self.options.limit_s)
             return answer
         except AnimatError as error:
-            try:
-                worker.check()
-            except AnimatError:
-                self._line.submit(self._replace)
-                raise BrainLost(f"{_LOST}. {error}") from error
-            raise
+            if not isinstance(error, WorkerError) and _lives(worker):
+                raise
+            self._line.submit(self._replace)
+            raise BrainLost(f"{_LOST}. {error}") from error
 
     def _start(self) -> Worker:
         options = self.options

@@ -10,6 +10,7 @@ import nest
 from animat.brain.nest.dialect import limits
 from animat.brain.nest.dialect.arguments import connections, file_word, is_connections, node_ids, with_numbers
 from animat.brain.nest.dialect.calls import CALLS, CONNECTIONS_TOO, LOCAL, NEEDS_SCRIPTS, NODES
+from animat.brain.nest.dialect.delays import agreed
 from animat.brain.nest.dialect.nodes import Layers, positions
 from animat.brain.nest.dialect.pieces import Piece
 from animat.brain.nest.dialect.plain import plain
@@ -48,6 +49,8 @@ class Caller:
         vars(nest)["ResetKernel"] = self._reset_kernel
         if nest.NumProcesses() > 1:
             vars(nest)["GetPosition"] = positions
+            vars(nest)["Simulate"] = agreed(nest.Simulate)
+            vars(nest)["Prepare"] = agreed(nest.Prepare)
         self._reset_kernel()
         self._attributes = frozenset(_attributes())
         self.names = names(everything=scripts)
@@ -70,6 +73,8 @@ class Caller:
         self._check_size(name, bound.arguments)
         if name == "Create":
             return Piece(self._create(bound.arguments))
+        if name == "GetLocalNodeCollection":
+            return Piece(plain(bound.arguments["nc"]))
         return Piece(plain(function(*bound.args, **bound.kwargs)))
 
     def goes_on_after(self, name: str) -> bool:
@@ -101,7 +106,7 @@ class Caller:
         if "params" not in rest:
             raise AnimatError("SetStatus takes params: a dictionary, a list of them, or a name with its value (val)")
         if is_connections(whom):
-            set_connections(connections(whom), rest["params"], rest.get("val"))
+            return Piece(share=set_connections(connections(whom), rest["params"], rest.get("val")), quiet=True)
         else:
             set_nodes(node_ids(whom, "nodes"), rest["params"], rest.get("val"))
         return Piece()
@@ -141,6 +146,7 @@ class Caller:
         elif name == "Connect":
             pre, post = len(given["pre"]), len(given["post"])
             limits.check_connections(pre, post, given.get("conn_spec"), processes, self._limit)
+            limits.check_partners(given["pre"].tolist(), given["post"].tolist(), given.get("conn_spec"))
         elif name in ("Simulate", "Run"):
             given["t"] = limits.check_duration(given["t"])
         elif name == "SetKernelStatus":

@@ -9,10 +9,10 @@ from typing import Any
 
 from animat.errors import AnimatError
 
-__all__ = ["check_connections", "check_duration", "check_kernel", "check_size", "limit_memory"]
+__all__ = ["check_connections", "check_duration", "check_kernel", "check_partners", "check_size", "limit_memory"]
 
 #: The least that a neuron and a connection take in NEST 3.10.
-_NODE_BYTES, _CONNECTION_BYTES = 1000, 24
+_NODE_BYTES, _CONNECTION_BYTES = 1500, 24
 
 #: Threads of one process.
 _THREADS = max(64, 4 * (os.cpu_count() or 1))
@@ -52,6 +52,20 @@ def check_connections(sources: int, targets: int, spec: Any, processes: int, lim
     rule = spec.get("rule")
     count = counts.get(rule, 0.0) if isinstance(rule, str) else 0.0
     _check("connections", count, _CONNECTION_BYTES, processes, limit)
+
+
+def check_partners(sources: list[int], targets: list[int], spec: Any) -> None:
+    """Refuse rules for which NEST would look for partners for ever: there are too few without repeats and oneself."""
+    if not isinstance(spec, dict):
+        return
+    autapses, multapses = spec.get("allow_autapses", True), spec.get("allow_multapses", True)
+    for key, partners, owners in (("indegree", sources, targets), ("outdegree", targets, sources)):
+        wanted = _number(spec.get(key))
+        left = len(partners) - (not autapses and not set(partners).isdisjoint(owners))
+        if wanted and (left < 1 or (not multapses and wanted > left)):
+            raise AnimatError(f"{key} {wanted:.0f} is more than the {left} partners that are allowed")
+    if _number(spec.get("N")) and not autapses and sources == targets and len(sources) == 1:
+        raise AnimatError("N connections of one neuron with itself are wanted, and not allowed")
 
 
 def check_duration(ms: Any) -> float:

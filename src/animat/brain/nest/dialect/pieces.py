@@ -22,11 +22,15 @@ class Share(msgspec.Struct):
 
 
 class Piece(msgspec.Struct):
-    """What one process found; `keys` choose from the merged status, `error` is where others can go on without it."""
+    """What one process found.
+
+    `keys` choose from the merged status; a `quiet` answer is None; `error` is where the others can go on without it.
+    """
 
     value: Any = None
     share: Share | None = None
     keys: str | list[str] | None = None
+    quiet: bool = False
     printed: str = ""
     error: str | None = None
 
@@ -40,7 +44,8 @@ def together(pieces: list[Piece]) -> Answer:
     keys = pieces[0].keys
     try:
         if shares:
-            return Answer([_chosen(status, keys) for status in _statuses(shares)])
+            statuses = _statuses(shares)
+            return Answer(None if pieces[0].quiet else [_chosen(status, keys) for status in statuses])
         data, notes = merge_values([piece.value for piece in pieces])
         return Answer(_chosen(data, keys), _printed([piece.printed for piece in pieces]), notes)
     except AnimatError as error:

@@ -52,9 +52,14 @@ def _returned(names: dict[str, Any], returned: str | list[str] | None) -> Any:
 
 
 def explained(error: BaseException) -> AnimatError:
-    """Return an exception as an error for the user, with the script's line where it has one."""
+    """Return an exception as an error for the user, with the script's line where it has one.
+
+    NEST's own lack of memory leaves it broken, so that is raised as it is: it costs the brain.
+    """
     if isinstance(error, AnimatError):
         return error
+    if isinstance(error, MemoryError) and "bad_alloc" in str(error):
+        raise error
     kind = type(error).__name__
     if isinstance(error, SystemExit):
         text = f"the script ended itself (exit {error.code!r}); the brain goes on"

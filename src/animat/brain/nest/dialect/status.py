@@ -93,14 +93,15 @@ def _is_single(value: Any) -> bool:
     return isinstance(value, int | float | str)
 
 
-def set_connections(wanted: list[Connection], params: Any, value: Any = None) -> None:
-    """Set parameters of those connections that this process has."""
+def set_connections(wanted: list[Connection], params: Any, value: Any = None) -> Share:
+    """Set parameters of those connections that this process has, and say which those are."""
     if isinstance(params, dict) and any(isinstance(one, list) for one in params.values()):
         params = [{key: _at(key, one, at, len(wanted)) for key, one in params.items()} for at in range(len(wanted))]
     shared = _for_each(params, value, len(wanted))
     places, found = own_connections(wanted)
     for at, one in zip(places, found, strict=True):
         one.set(shared[at if len(shared) > 1 else 0])
+    return Share(len(wanted), places, [{} for _ in places])
 
 
 def _at(key: str, value: Any, at: int, count: int) -> Any:
