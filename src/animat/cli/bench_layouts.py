@@ -142,12 +142,12 @@ def kernel(
 ) -> None:
     """Compare the brain kernel in the loop's steps with a bare PyNEST script that simulates the same in one call.
 
-    Without a network: M1 of the rodent brain, a patch of 0.3 mm.
+    Without a network: M1 of the rodent brain, a patch of 0.4 mm.
 
     Example: animat bench kernel --processes 2
     """
     layout = Layout(processes, threads)
-    described = _described(network, mode, settings, "0.3 mm")
+    described = _described(network, mode, settings, "0.4 mm")
     with ProgressLine() as progress:
         found = measure_kernel(
             described,
