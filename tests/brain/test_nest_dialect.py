@@ -165,7 +165,7 @@ def test_parameters_that_reach_files_are_found(arguments: list[Any], word: str |
 def test_sizes_are_refused_by_what_they_would_take() -> None:
     limits.check_size(10**6, 1, 2 * 10**9)
     limits.check_size(10**12, 1, 0)
-    with pytest.raises(AnimatError, match="1e\\+12 nodes take 7.5e\\+05 GB a process"):
+    with pytest.raises(AnimatError, match=r"1e\+12 nodes take 7.5e\+05 GB a process"):
         limits.check_size(10**12, 2, 10**9)
     with pytest.raises(AnimatError, match="connections"):
         limits.check_connections(10**6, 10**6, None, 1, 10**10)

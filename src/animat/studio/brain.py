@@ -132,6 +132,8 @@ class Brain:
         except AnimatError as error:
             if not isinstance(error, WorkerError) and _lives(worker):
                 raise
+            if self._closing:
+                raise BrainLost("the server was ended during this call") from error
             self._line.submit(self._replace)
             raise BrainLost(f"{_LOST}. {error}") from error
 

@@ -100,7 +100,11 @@ class Caller:
         whom = kwargs.pop(given[0]) if given else args[0]
         if name == "GetStatus":
             keys = _checked_keys(self._rest(name, ["keys"], args[bool(args and not given) :], kwargs).get("keys"))
-            found = connection_share(connections(whom)) if is_connections(whom) else node_share(node_ids(whom, "nodes"))
+            found = (
+                connection_share(connections(whom))
+                if is_connections(whom)
+                else node_share(node_ids(whom, "nodes"), keys)
+            )
             return Piece(share=found, keys=keys)
         rest = self._rest(name, ["params", "val"], args[bool(args and not given) :], kwargs)
         if "params" not in rest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from animat.brain.nest.dialect.arguments import Connection
@@ -14,23 +13,36 @@ from animat.errors import AnimatError
 __all__ = ["connection_share", "node_share", "set_connections", "set_nodes"]
 
 
-def node_share(ids: list[int]) -> Share:
-    """Return the statuses of this process's nodes."""
+def node_share(ids: list[int], keys: str | list[str] | None = None) -> Share:
+    """Return the statuses of this process's nodes: what `keys` name, or all if they lack one of those."""
     here = local(sorted(set(ids)))
-    by_id = dict(zip(here, _statuses(here), strict=True))
+    by_id = dict(zip(here, _statuses(here, [keys] if isinstance(keys, str) else keys), strict=True))
     places = [place for place, node in enumerate(ids) if node in by_id]
     return Share(len(ids), places, [by_id[ids[place]] for place in places])
 
 
-def _statuses(ids: list[int]) -> Iterable[dict[str, Any]]:
+def _statuses(ids: list[int], keys: list[str] | None) -> list[dict[str, Any]]:
     if not ids:
         return []
-    if len(ids) == 1:
-        return [plain(collection(ids).get())]
-    columns = collection(ids).get()
-    names = list(columns)
-    rows = zip(*columns.values(), strict=True)
-    return [plain({k: v for k, v in zip(names, row, strict=True) if v is not None}) for row in rows]
+    nodes = collection(ids)
+    chosen = _rows(nodes, keys) if keys else None
+    if chosen is not None:
+        return chosen
+    return [{key: value for key, value in row.items() if value is not None} for row in _rows(nodes, None) or []]
+
+
+def _rows(nodes: Any, keys: list[str] | None) -> list[dict[str, Any]] | None:
+    """Return a status of each node, or None if some lack one of the keys."""
+    try:
+        columns = nodes.get(keys) if keys else nodes.get()
+    except KeyError:
+        return None
+    if len(nodes) == 1:
+        rows = [columns]
+    else:
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    lacks = keys and any(value is None for row in rows for value in row.values())
+    return None if lacks else [plain(row) for row in rows]
 
 
 def connection_share(wanted: list[Connection]) -> Share:
