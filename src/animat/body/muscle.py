@@ -62,7 +62,7 @@ class RigidTendonMuscles:
         da/dt = (u - a) / tau, tau = rise (0.5 + 1.5 a) where u > a, else fall / (0.5 + 1.5 a) (Thelen 2003,
         doi:10.1115/1.1531112); tau is held for the interval, which is then solved exactly.
         """
-        target = np.clip(excitation, self.lowest, 1.0)
+        target = np.minimum(np.maximum(excitation, self.lowest), 1.0)
         factor = 0.5 + 1.5 * activation
         tau = np.where(target > activation, self._rise * factor, self._fall / factor)
         result: Array = target + (activation - target) * np.exp(-seconds / tau)

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -75,6 +75,7 @@ def _part(handler: Handler) -> Callable[..., Any]:
     return handler.part if isinstance(handler, Collective) else handler
 
 
+@cache
 def _piece_type(handler: Collective) -> Any:
     return get_type_hints(handler.part).get("return", Any)
 

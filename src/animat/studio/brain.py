@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 
 from animat.brain.nest.dialect.protocol import About, Answer
 from animat.errors import AnimatError
-from animat.link import Worker, WorkerError
+from animat.link.errors import WorkerError
+from animat.link.worker import Worker
 
 __all__ = ["Brain", "BrainLost", "BrainOptions"]
 

@@ -76,7 +76,7 @@ def _with_animat(task: Task, settings: BrainSettings) -> BuildRun:
 def _with_pynest(task: Task, settings: BrainSettings) -> BuildRun:
     nest = import_nest(lean=True)
     marks = _Marks()
-    use_cores(settings.threads)
+    use_cores(settings.threads, settings.all_virtual_processes)
     reset_kernel(nest, settings)
     nodes = create(nest, task.network)
     marks.note("created")

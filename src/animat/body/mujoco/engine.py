@@ -201,6 +201,7 @@ class MujocoEngine:
         compiled, data = self._compiled, self._data
         excitation, clamped = self._controls.excitation(controls, own=True)
         held = ~np.isnan(clamped)
+        any_held = bool(held.any())
         dynamics, seconds = self._model.activation_dynamics, self._timestep / 1e9
         muscles, motors = self._muscles, self._controls.motors
         target = np.clip(np.where(held, clamped, excitation), muscles.lowest, 1.0)
@@ -210,7 +211,8 @@ class MujocoEngine:
         for _ in range(steps):
             if len(motors):
                 if dynamics:
-                    self._activation = np.where(held, target, muscles.activate(self._activation, target, seconds))
+                    reached = muscles.activate(self._activation, target, seconds)
+                    self._activation = np.where(held, target, reached) if any_held else reached
                 self._contract()
                 data.ctrl[motors] = -self._force
             if magnets:

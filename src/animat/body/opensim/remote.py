@@ -15,7 +15,7 @@ from animat.body.opensim.settings import OpenSimSettings, read_settings
 from animat.body.opensim.wire import PackedReply, unpack
 from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
 from animat.errors import AnimatError
-from animat.link import Worker
+from animat.link.worker import Worker
 
 __all__ = ["OpenSimLink", "make_opensim_engine"]
 

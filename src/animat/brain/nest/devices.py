@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from animat.brain.devices import KINDS, check_value, parameter_value
+from animat.brain.nest.kernel import set_nodes
 from animat.brain.nest.regular import RegularTrains
 from animat.brain.protocol import Device
 from animat.brain.selected import Selected
@@ -101,21 +102,21 @@ def change(attached: Attached, name: str, value: float | list[float], clock: Clo
     if attached.trains is not None:
         attached.trains.set(values, what)
     elif isinstance(value, list):
-        attached.nodes.set([{name: float(item)} for item in values])
+        set_nodes(attached.nodes, [{name: float(item)} for item in values])
     else:
-        attached.nodes.set([{name: float(value)}])
+        set_nodes(attached.nodes, [{name: float(value)}])
 
 
 def emit(attached: Attached, steps: list[list[int]], clock: Clock) -> None:
     """Replace the spikes to come of a generator's elements, given as time steps of the kernel."""
-    attached.nodes.set([{"spike_times": [step * clock.resolution / 1e6 for step in one]} for one in steps])
+    set_nodes(attached.nodes, [{"spike_times": [step * clock.resolution / 1e6 for step in one]} for one in steps])
 
 
 def release(attached: Attached, clock: Clock) -> None:
     """Silence a detached source for good; a sink is only read no more."""
     kind = attached.device.kind
     if kind in _AT_REST:
-        attached.nodes.set([_AT_REST[kind]])
+        set_nodes(attached.nodes, [_AT_REST[kind]])
     elif kind in ("fixed_frequency", "spike_times"):
         emit(attached, [[]] * attached.elements, clock)
 

@@ -9,6 +9,7 @@ recorders be emptied and devices be added. What it costs is measured apart as `p
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,6 +76,7 @@ class NestEngine:
         self._devices: dict[int, Attached] = {}
         self._readouts = Readouts()
         self._next_device = 0
+        self._memory_mb, self._measured = 0.0, -math.inf
         self._nodes: dict[str, Any] = {}
         self._ids: dict[str, NDArray[np.int64]] = {}
 
@@ -109,7 +111,7 @@ class NestEngine:
                 "(animat engine install nest-mpi)"
             )
         here = settings.all_virtual_processes // settings.processes
-        use_cores(settings.threads if here > settings.threads else None)
+        use_cores(settings.threads, here)
         self._brain, self._settings, self._progress = brain, settings, progress
         return self._build()
 
@@ -259,8 +261,15 @@ class NestEngine:
             kernel_s=t2 - t1,
             read_s=t4 - t3,
             record_s=t5 - t4,
-            memory_mb=peak_memory_mb(),
+            memory_mb=self._memory(),
         )
+
+    def _memory(self) -> float:
+        """Return the peak memory in MB, looked up once a second."""
+        now = time.monotonic()
+        if now - self._measured > 1.0:
+            self._memory_mb, self._measured = peak_memory_mb(), now
+        return self._memory_mb
 
     def merge_steps(self, steps: Sequence[Step]) -> BrainReply:
         """Compute the sinks from the spikes of all processes; their times are those of the slowest."""

@@ -12,7 +12,7 @@ from typing import Any
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
-__all__ = ["import_nest", "kernel_settings", "peak_memory_mb", "reset_kernel", "use_cores"]
+__all__ = ["import_nest", "kernel_settings", "peak_memory_mb", "reset_kernel", "set_nodes", "use_cores"]
 
 
 #: Modules that NEST imports if they are there, for tables and plots; they take 0.7 s and 100 MB.
@@ -66,19 +66,30 @@ _CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") els
 #: Where launchers say which of the processes on this machine this one is: Hydra, Open MPI, Slurm.
 _PLACE_HERE = ("MPI_LOCALRANKID", "OMPI_COMM_WORLD_LOCAL_RANK", "SLURM_LOCALID")
 
+#: Where they say how many there are on this machine.
+_NUMBER_HERE = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE")
 
-def use_cores(threads: int | None = None) -> None:
-    """Keep this process on `threads` cores (None: all): NEST runs an OpenMP thread for every virtual process.
 
-    Processes on one machine take different cores, as far as there are enough.
+def use_cores(threads: int | None = None, virtual_processes: int = 1) -> None:
+    """Keep this process on `threads` cores (None: all) where that matters.
+
+    It does if NEST runs more OpenMP threads than that, one for every virtual process. It also does if the processes
+    take all cores of this machine between them: two that share a core while a third program has the other wait for
+    each other by turns of the scheduler, of some milliseconds each. Processes on one machine take different cores, as
+    far as there are enough.
     """
     if not _CORES:
         return
-    first = 0
-    if threads is not None:
-        place = next((int(os.environ[name]) for name in _PLACE_HERE if os.environ.get(name, "").isdigit()), 0)
-        first = place * threads % max(1, len(_CORES) - threads + 1)
+    number = _told(_NUMBER_HERE, 1)
+    if threads is None or (virtual_processes <= threads and (number == 1 or number * threads != len(_CORES))):
+        os.sched_setaffinity(0, _CORES)
+        return
+    first = _told(_PLACE_HERE, 0) * threads % max(1, len(_CORES) - threads + 1)
     os.sched_setaffinity(0, _CORES[first:][:threads])
+
+
+def _told(names: tuple[str, ...], default: int) -> int:
+    return next((int(os.environ[name]) for name in names if os.environ.get(name, "").isdigit()), default)
 
 
 def kernel_settings(settings: BrainSettings) -> dict[str, Any]:
@@ -95,6 +106,17 @@ def reset_kernel(nest: Any, settings: BrainSettings) -> None:
     """Reset the kernel and set resolution, virtual processes and seed."""
     nest.ResetKernel()
     nest.SetKernelStatus(kernel_settings(settings))
+
+
+def set_nodes(nodes: Any, statuses: list[dict[str, Any]]) -> None:
+    """Set parameters of this process's nodes: a dictionary for all or one for each.
+
+    `NodeCollection.set` first fetches all there is to know about the nodes (of a recorder all its events) to learn
+    whether they are local.
+    """
+    from nest.nestkernel_api import llapi_set_nc_status
+
+    llapi_set_nc_status(nodes._datum, statuses)
 
 
 def peak_memory_mb() -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.nest.kernel import set_nodes
 from animat.brain.nest.synapse_types import MOST_COMPACT_NODES
 from animat.brain.protocol import SHARD_DTYPE, BrainSettings
 from animat.brain.selected import Selected
@@ -95,7 +96,7 @@ class SpikeWatch:
         senders = np.asarray(events["senders"], np.int64)
         ticks = np.rint(np.asarray(events["times"]) * 1e6).astype(np.int64) - origin
         if len(senders):
-            self._recorder.set([{"n_events": 0}])
+            set_nodes(self._recorder, [{"n_events": 0}])
         order = np.argsort(senders, kind="stable")
         return senders[order], ticks[order]
 
