@@ -81,7 +81,7 @@ def scaling() -> None:
 def kernel() -> None:
     rows = []
     for layout in (TWO, Layout(1, 2)):
-        found = measure_kernel(patch("0.4 mm"), layout, find_engine([TWO]), quiet, steps=10, rounds=15)
+        found = measure_kernel(patch("0.4 mm"), layout, find_engine([TWO]), quiet, steps=2, rounds=120)
         low, high = found.ratio_quartiles
         ours, bare = (sum(getattr(one, name) for one in found.rounds) for name in ("spikes", "bare_spikes"))
         steps = f"{found.step_ms:.0f} ms, {found.bare_step_ms:.0f} ms"

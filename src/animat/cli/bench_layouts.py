@@ -86,11 +86,17 @@ def exchange(
 def _show_exchange(found: Exchange) -> None:
     overhead, beyond = found.overhead_ms, found.beyond_kernel_ms
     where = "" if found.layout == Layout(1, 1) else f" ({found.layout}: processes x threads)"
+    shares = ""
+    if found.layout.cores >= cores():
+        shares = (
+            f". The brain takes all {cores()} cores, so the body shares one of them: "
+            f"its {found.split_ms['body']:.2f} ms are part of that"
+        )
     console.print(
         f"a step costs {overhead.median:.2f} ms (median; 95 %: {overhead.p95:.2f} ms) beyond the longer of brain "
         f"kernel and body, with {found.sinks} sinks and {found.sources} sources written every step{where}; "
         f"{beyond.median:.2f} ms (95 %: {beyond.p95:.2f} ms) beyond the kernel alone; "
-        f"an empty round trip costs {found.round_trip_ms:.2f} ms"
+        f"an empty round trip costs {found.round_trip_ms:.2f} ms{shares}"
     )
     table = Table(title="where a step's time goes", title_justify="left")
     table.add_column("part")
@@ -132,8 +138,8 @@ def kernel(
     processes: _Processes = 1,
     threads: _Threads = 1,
     virtual_processes: _Virtual = None,
-    steps: Annotated[int, typer.Option(help="Steps of 20 ms in a round.", min=1)] = 20,
-    rounds: Annotated[int, typer.Option(help="How often both simulate, in turns.", min=1)] = 7,
+    steps: Annotated[int, typer.Option(help="Steps of 20 ms in a round.", min=1)] = 2,
+    rounds: Annotated[int, typer.Option(help="How often both simulate, in turns.", min=1)] = 100,
     seed: _Seed = 1,
     launch: _Launch = None,
     python: _Python = None,

@@ -70,8 +70,8 @@ def measure_kernel(
     engine: Engine,
     progress: Progress,
     *,
-    steps: int = 20,
-    rounds: int = 7,
+    steps: int = 2,
+    rounds: int = 100,
     seed: int = 1,
     virtual_processes: int | None = None,
 ) -> KernelComparison:
