@@ -30,7 +30,7 @@ from animat.brain.network import (
     Stdp,
     Uniform,
 )
-from animat.brain.protocol import SHARD_DTYPE, BrainScript, BrainSettings, ProjectionName, Selection
+from animat.brain.protocol import SHARD_DTYPE, BrainScript, BrainSettings, Device, ProjectionName, Selection
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError
 from animat.link import WorkerDied, WorkerHung
@@ -106,11 +106,13 @@ def everything(processes: int, threads: int, folder: Path) -> tuple[str, int]:
         replies = loop.run(3)
         replies += loop.run(2, (source, "rate", 2000.0), (regular, "rate", [50.0, 100.0]))
         link.set(Selection("E", stop=40), {"silent": True})
-        link.set(ProjectionName("I", "E"), {"cut": True})
+        for pre, post in (("I", "E"), ("E", "I")):
+            link.set(ProjectionName(pre, post), {"cut": True})
         link.set(Selection("E", indices=(5, 2, 9)), {"V_m": [-61.0, -62.0, -63.0]})
         digest.update(repr(link.get(Selection("E", indices=(5, 2, 9, 100)), ["V_m", "C_m"])).encode())
         replies += loop.run(2)
-        link.set(ProjectionName("I", "E"), {"cut": False})
+        for pre, post in (("I", "E"), ("E", "I")):
+            link.set(ProjectionName(pre, post), {"cut": False})
         link.set(Selection("E", stop=40), {"silent": False})
         replies += loop.run(3)
         digest.update(repr(link.get(Selection("E"), ["V_m"])).encode())
@@ -131,6 +133,70 @@ def test_the_same_spikes_however_processes_and_threads_are_split(tmp_path: Path)
     found = {layout: everything(*layout, tmp_path) for layout in ((1, 2), (1, 4), (2, 1), (2, 2), (4, 1))}
     assert found[1, 2][1] > 1000
     assert len(set(found.values())) == 1, found
+
+
+def test_a_process_without_connections_does_not_stop_the_others() -> None:
+    neurons = [Population(name=name, model="iaf_psc_exp", size=1) for name in "AB"]
+    one = Projection(pre="A", post="B", rule=FixedIndegree(indegree=1), weight=Constant(100.0), delay_ms=1.5)
+    with brain(2, patience_s=2.0) as link:
+        info = link.load(Network(name="two", populations=tuple(neurons), projections=(one,)), settings(2))
+        assert (info.synapses, info.min_delay_ms, info.max_delay_ms) == (1, 1.5, 1.5)
+        assert link.advance([], STEP).time == STEP
+
+
+UNEVEN = """\
+import nest
+a, b, c = nest.Create("iaf_psc_exp", 4), nest.Create("iaf_psc_exp", 1), nest.Create("iaf_psc_exp", 1)
+nest.Connect(a, b, syn_spec={"weight": 10.0, "delay": 1.5})
+nest.Connect(a, c, syn_spec={"weight": 10.0, "delay": 1.5})
+populations = {"A": a, "B": b, "C": c}
+"""
+
+
+def device(kind: str, population: str, **rest: Any) -> Device:
+    return Device(name=kind, kind=kind, neurons=(Selection(population),), **rest)
+
+
+def uneven(link: BrainLink, folder: Path, **rest: Any) -> None:
+    """Load a script whose projections onto B and C have all their synapses in one of two processes each."""
+    script = folder / "uneven.py"
+    script.write_text(UNEVEN)
+    link.load(BrainScript(str(script), "pynest"), settings(rest.pop("processes", 2), **rest))
+
+
+def test_a_projection_that_one_process_does_not_have_is_cut_twice(tmp_path: Path) -> None:
+    with brain(2, patience_s=2.0) as link:
+        uneven(link, tmp_path)
+        link.advance([], STEP)
+        for cut in (True, True, False, False, True):
+            link.set(ProjectionName("A", "B"), {"cut": cut})
+            link.attach([device("dc_source", "A")])
+        assert link.advance([], 2 * STEP).time == 2 * STEP
+
+
+def test_a_process_that_stands_still_is_noticed_outside_of_steps_too(tmp_path: Path) -> None:
+    with brain(2, patience_s=0.3) as link:
+        uneven(link, tmp_path)
+        ranks(link)[1].suspend()
+        with pytest.raises(WorkerHung, match="did not answer 'set' within 3"):
+            link.set(Selection("A"), {"V_m": -60.0})
+
+
+def test_a_refused_device_leaves_the_same_in_all_processes(tmp_path: Path) -> None:
+    """What is made before and after the one that fails draws random numbers for ever."""
+    found = []
+    for processes, threads in ((1, 2), (2, 1)):
+        with brain(processes, patience_s=5.0) as link:
+            uneven(link, tmp_path, processes=processes, threads=threads, virtual_processes=2)
+            link.advance([], STEP)
+            noise, unfit = device("nc_source", "A"), device("dc_source", "B", receptor=7)
+            with pytest.raises(AnimatError, match=r"(?i)receptor"):
+                link.attach([unfit, noise, noise])
+            source = link.attach([device("poisson", "A", weight=400.0)])[0]
+            replies = [link.advance([(source, "rate", 8000.0)], 2 * STEP), link.advance([], 3 * STEP)]
+            found.append([reply.counts for reply in replies])
+    assert found[0] == found[1]
+    assert sum(found[0][1]) > 10
 
 
 def test_every_process_writes_its_own_spikes_and_says_its_memory(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def listening() -> set[int]:
 
 
 def invite(listener: Listener, address: str) -> Invitation:
-    return Invitation(PROTOCOL_VERSION, address, listener.token, "served", "title", keys=listener.keys)
+    return Invitation(address, listener.token, "served", "title", keys=listener.keys)
 
 
 def test_a_worker_dials_over_tcp_with_keys_that_no_command_line_shows(served: str, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_by_default_only_this_machine_is_listened_to(served: str, tmp_path: Path
 
 
 def test_an_address_of_another_machine_is_refused(served: str) -> None:
-    with pytest.raises(AnimatError, match=r"cannot listen at '192\.0\.2\.1' .*; see `brain: \{listen: \.\.\}`"):
+    with pytest.raises(AnimatError, match=r"cannot listen at '192\.0\.2\.1' .*; see `brain: \{address: \.\.\}`"):
         Worker(served, title="animat.brain x", listen="192.0.2.1")
 
 
@@ -129,7 +129,7 @@ def test_strangers_do_no_harm(served: str, tmp_path: Path) -> None:
     assert worker.call("add", 1, 1.0) == 2.0
     invitation = invitation_of(worker)
     assert invitation.keys is not None
-    hello = [HELLO, encode(Hello(PROTOCOL_VERSION, invitation.token, served, 0, "", ""))]
+    hello = [HELLO, encode(Hello(PROTOCOL_VERSION, invitation.token, served, 0, ""))]
     port = int(invitation.address.rsplit(":", 1)[1])
     noise = [b"GET / HTTP/1.1\r\n\r\n", bytes(10), os.urandom(5000), b"\xff" + bytes(8) + b"\x7f\x03\x00NULL"]
     sockets = []
@@ -152,7 +152,7 @@ def test_strangers_do_no_harm(served: str, tmp_path: Path) -> None:
             one.send_multipart(hello)
         without_token.linger = 0
         without_token.connect(invitation.address)
-        without_token.send_multipart([HELLO, encode(Hello(PROTOCOL_VERSION, "guess", served, 0, "", ""))])
+        without_token.send_multipart([HELLO, encode(Hello(PROTOCOL_VERSION, "guess", served, 0, ""))])
         time.sleep(0.2)
         assert worker.call("add", 1, 2.0) == 3.0
         assert without_token.poll(2000) and without_token.recv_multipart() == [b"", b""]
@@ -170,7 +170,7 @@ def test_a_worker_with_other_keys_gives_up(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("animat.link.line._CONNECT_S", 0.5)
     listener = Listener(tmp_path, "127.0.0.1", 1)
     other = Keys(zmq.curve_keypair()[0], *zmq.curve_keypair())
-    invitation = Invitation(PROTOCOL_VERSION, listener.address, listener.token, "served", "title", keys=other)
+    invitation = Invitation(listener.address, listener.token, "served", "title", keys=other)
     with pytest.raises(SystemExit, match=r"cannot reach tcp://.* or it has other keys"):
         Line(invitation)
     listener.close()

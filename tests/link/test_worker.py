@@ -228,7 +228,7 @@ def test_a_stranger_is_sent_away(worker: Worker) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as stranger:
         stranger.linger = 0
         stranger.connect(invitation.address)
-        stranger.send_multipart([HELLO, encode(Hello(PROTOCOL_VERSION, "wrong", worker.serve, 0, "", ""))])
+        stranger.send_multipart([HELLO, encode(Hello(PROTOCOL_VERSION, "wrong", worker.serve, 0, ""))])
         time.sleep(0.05)
         assert worker.call("add", 1, 2.0) == 3.0
         assert stranger.poll(500) and stranger.recv_multipart() == [b"", b""]

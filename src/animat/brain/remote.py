@@ -65,7 +65,8 @@ class BrainLink:
         File that gets the worker's output.
     patience_s
         A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed. So does
-        the first step after ten times as long, and the building of a network that does not go on for as long.
+        the first step after ten times as long, whatever is no step, and the building of a network that does not go on
+        for as long. A script has all the time it takes to build.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class BrainLink:
         self._processes = processes
         self._progress: Progress = _quiet
         self._patience_s = patience_s
+        self._quiet_s: float | None = None
         self._first = True
         self._early: BrainReply | None = None
         self._memory_mb = 0.0
@@ -114,7 +116,7 @@ class BrainLink:
 
     def check(self, network: Network) -> None:
         """See `BrainEngine.check`."""
-        self._long("check", network, reply=None)
+        self._patiently("check", network, reply=None)
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress = _quiet) -> BrainInfo:
         """See `BrainEngine.load`."""
@@ -122,23 +124,26 @@ class BrainLink:
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
         quiet_s = None if network is None else 10 * self._patience_s
-        info: BrainInfo = self._long("load", network, script, settings, reply=BrainInfo, quiet_s=quiet_s)
+        info: BrainInfo = self._patiently(
+            "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
+        )
+        self._quiet_s = quiet_s
         return info
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """See `BrainEngine.attach`."""
         try:
-            indices: list[int] = self._long("attach", devices, reply=list[int])
+            indices: list[int] = self._patiently("attach", devices, reply=list[int])
         except (WorkerDied, WorkerHung):
             raise
         except AnimatError:
-            self._long("undo_attach", reply=None)
+            self._patiently("undo_attach", reply=None)
             raise
         return indices
 
     def detach(self, devices: Sequence[int]) -> None:
         """See `BrainEngine.detach`."""
-        self._long("detach", devices, reply=None)
+        self._patiently("detach", devices, reply=None)
 
     def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
         """See `BrainEngine.advance`."""
@@ -168,25 +173,28 @@ class BrainLink:
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """See `BrainEngine.get`."""
-        found: dict[str, list[float]] = self._long("get", target, names, reply=dict[str, list[float]])
+        found: dict[str, list[float]] = self._patiently("get", target, names, reply=dict[str, list[float]])
         return found
 
     def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
         """See `BrainEngine.set`."""
         method = "set_projection" if isinstance(target, ProjectionName) else "set"
-        self._long(method, target, values, reply=None)
+        self._patiently(method, target, values, reply=None)
 
     def reset(self) -> BrainInfo:
         """See `BrainEngine.reset`."""
-        info: BrainInfo = self._long("reset", reply=BrainInfo)
+        info: BrainInfo = self._patiently("reset", reply=BrainInfo, limit_s=math.inf, quiet_s=self._quiet_s)
         self._first = True
         return info
 
-    def _long(self, method: str, *arguments: Any, reply: Any, quiet_s: float | None = None) -> Any:
-        """Call what may take any time, such as building; a step that is under way is waited for first."""
+    def _patiently(
+        self, method: str, *arguments: Any, reply: Any, limit_s: float | None = None, quiet_s: float | None = None
+    ) -> Any:
+        """Call what is no step, with ten times its patience; a step that is under way is waited for first."""
         if self._worker.busy:
             self._early = self._worker.wait(BrainReply)
-        return self._worker.call(method, *arguments, reply=reply, limit_s=math.inf, quiet_s=quiet_s)
+        limit_s = 10 * self._patience_s if limit_s is None else limit_s
+        return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s, quiet_s=quiet_s)
 
     def round_trips(self, count: int) -> list[float]:
         """Return the seconds that requests which do nothing take: the floor of an exchange."""

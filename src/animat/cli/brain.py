@@ -28,7 +28,7 @@ def brain() -> None:
 @app.command(name="serve")
 def serve_brain(
     host: Annotated[str, typer.Option(help="Address to serve at; 127.0.0.1 is this machine only.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = PORT,
+    port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = PORT,
     processes: Annotated[int, typer.Option(min=1, help="Processes of NEST with MPI.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
     scripts: Annotated[
@@ -42,7 +42,7 @@ def serve_brain(
     ] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="No token, for this machine only.")] = False,
     memory: Annotated[float, typer.Option(help="GB that the brain may take; 0: 90 % of what is free.")] = 0.0,
-    limit: Annotated[float, typer.Option(help="Seconds that a call may take; 0: any time.")] = 0.0,
+    limit: Annotated[float, typer.Option(help="Seconds that a call may take; 0: any time.", min=0)] = 0.0,
 ) -> None:
     """Offer NEST over HTTP, as NEST Server does, to nest-client, NEST Desktop and curl.
 

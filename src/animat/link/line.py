@@ -29,6 +29,7 @@ class Line:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.linger = 1000
+        self._socket.sndhwm = 0  # a worker that builds never waits for a parent that is gone
         if invitation.keys is not None:
             self._socket.curve_serverkey = invitation.keys.server
             self._socket.curve_publickey = invitation.keys.public
@@ -38,9 +39,7 @@ class Line:
         self._events = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
         self._socket.connect(invitation.address)
         self._await_handshake(invitation.address)
-        hello = Hello(
-            PROTOCOL_VERSION, invitation.token, invitation.serve, os.getpid(), platform.python_version(), this_place()
-        )
+        hello = Hello(PROTOCOL_VERSION, invitation.token, invitation.serve, os.getpid(), this_place())
         self.send(HELLO, encode(hello))
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)

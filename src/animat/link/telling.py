@@ -24,7 +24,7 @@ def failed(lost: Lost, listener: Listener) -> str:
     if lost.rank is None:
         name, how = "a process", "could not start"
     else:
-        name, how = _name(listener.ranks[lost.rank], listener), "failed where others did not"
+        name, how = _name(listener.ranks[lost.rank], listener), "failed where others did not within a second"
     if failure.traceback:
         return f"{name} failed: {failure.what}\n{failure.traceback.rstrip()}"
     return f"{name} {how}: {AnimatError(failure.what, file=failure.file, line=failure.line)}"

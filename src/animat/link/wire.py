@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 #: Changes whenever a frame or a message's meaning does.
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 HELLO, RANK, READY, REPLY, ERROR, LOST, PROGRESS = b"hello", b"rank", b"ready", b"reply", b"error", b"lost", b"progress"
 
@@ -53,7 +53,6 @@ class Keys(msgspec.Struct, frozen=True):
 class Invitation(msgspec.Struct, frozen=True):
     """What a worker is told, through a file that only the user can read: where to dial, and what to serve."""
 
-    version: int
     address: str
     token: str
     serve: str
@@ -69,7 +68,6 @@ class Hello(msgspec.Struct, frozen=True):
     token: str
     serve: str
     pid: int
-    python: str
     place: str
 
 

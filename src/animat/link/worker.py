@@ -123,7 +123,7 @@ class Worker:
         except zmq.ZMQError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise AnimatError(
-                f"cannot listen at {listen!r} ({error.strerror}); see `{setting}: {{listen: ..}}`"
+                f"cannot listen at {listen!r} ({error.strerror}); see `{setting}: {{address: ..}}`"
             ) from None
         python = python or sys.executable
         command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title))]
@@ -236,9 +236,7 @@ class Worker:
     def _invite(self, title: str) -> Path:
         """Write the invitation, for the user's eyes only."""
         here = self._listener
-        invitation = Invitation(
-            PROTOCOL_VERSION, here.address, here.token, self.serve, title, here.processes, here.keys
-        )
+        invitation = Invitation(here.address, here.token, self.serve, title, here.processes, here.keys)
         file = self._folder / "invitation"
         file.touch(0o600)
         file.write_bytes(encode(invitation))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -24,6 +25,9 @@ __all__ = ["nest_server"]
 
 #: Bytes that a request may have.
 BODY_LIMIT = 64 * 2**20
+
+#: Bytes beyond which a request is read beside the others.
+_LARGE = 2**18
 
 _EXEC_OFF = (
     "scripts are switched off. `animat brain serve --exec` switches them on; whoever can reach the server can then "
@@ -125,7 +129,9 @@ def _checked(answer: Answer) -> Answer:
 
 
 async def _arguments(request: Request) -> tuple[list[Any], dict[str, Any]]:
-    body = parse_body(await _body(request), request.headers.get("content-type", ""))
+    raw, content_type = await _body(request), request.headers.get("content-type", "")
+    large = len(raw) > _LARGE
+    body = await run_in_threadpool(parse_body, raw, content_type) if large else parse_body(raw, content_type)
     args, kwargs = arguments(body, request.url.query)
     if body is None:
         kwargs.pop("nonfinite", None)

@@ -133,27 +133,30 @@ class Brain:
         except AnimatError as error:
             if not isinstance(error, WorkerError) and _lives(worker):
                 raise
+            self._end()
             if self._closing:
                 raise BrainLost("the server was ended during this call") from error
-            self._line.submit(self._replace)
+            self.restarts += 1
+            self._line.submit(self._prepare_another)
             raise BrainLost(f"{_LOST}. {error}") from error
 
     def _start(self) -> Worker:
         options = self.options
         processes: dict[str, Any] = {"processes": options.processes} if options.processes > 1 else {}
         worker = Worker(_SERVE, title="animat.brain serve", python=options.python, launch=options.launch, **processes)
+        self._worker = worker
         try:
+            if self._closing:
+                raise BrainLost("the server is ending")
             self._about = worker.call("prepare", options.memory, options.threads, options.scripts, reply=About)
         except BaseException:
-            worker.close()
+            self._end()
             raise
-        self._worker = worker
         return worker
 
-    def _replace(self) -> None:
-        self._end()
-        if not self._closing:
-            self.restarts += 1
+    def _prepare_another(self) -> None:
+        """Start a brain before a call needs it, unless one that waited in line has done so."""
+        if self._worker is None and not self._closing:
             with contextlib.suppress(AnimatError):
                 self._start()
 

@@ -68,14 +68,19 @@ def token_from(file: Path | None) -> str:
     """Return the token in a file (written if it does not exist), in NEST_SERVER_ACCESS_TOKEN, or a random one."""
     if file is None:
         return os.environ.get("NEST_SERVER_ACCESS_TOKEN") or secrets.token_hex(24)
-    if not file.exists():
-        token = secrets.token_hex(24)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(token + "\n")
-        return token
-    token = file.read_text().strip()
+    try:
+        token = _written_token(file) if not file.exists() else file.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        raise AnimatError(f"cannot use this token file: {error}", file=file) from None
     if not token:
         raise AnimatError("the token file is empty; delete it to have one written", file=file)
+    return token
+
+
+def _written_token(file: Path) -> str:
+    token = secrets.token_hex(24)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(token + "\n")
     return token
 
 

@@ -41,6 +41,7 @@ def bind(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(128)
     except OSError as error:
         listening.close()
         raise AnimatError(f"cannot serve at {host}:{port} ({error.strerror}); --port chooses another") from None

@@ -21,7 +21,7 @@ from animat.brain.expectation import expected_counts
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.copies import Copies, Copy
 from animat.brain.nest.modules import install_modules
-from animat.brain.nest.share import Share
+from animat.brain.nest.share import Share, note_connections
 from animat.brain.nest.synapse_types import creation_order, synapse_types
 from animat.brain.network import Constant, Network, Population, Projection, SynapseModel, Values, tau_minus_ms
 from animat.brain.protocol import Progress
@@ -104,6 +104,8 @@ class _Builder:
                 raise AnimatError(f"projection {projection.name}: {error}") from None
         for population in network.populations:
             self._drive(population, built.nodes[population.name])
+        if self._share.processes > 1:
+            note_connections(nest)
         self._progress("connected", 1.0)
         built.copies, built.synapses = self._copies.used, self._here
         return built

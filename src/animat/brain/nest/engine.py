@@ -161,17 +161,20 @@ class NestEngine:
         return merge_attached([found])
 
     def attached(self, devices: Sequence[Device]) -> Attachment:
-        """Attach devices as far as they can be in this process; after an error in any, all `undo_attach`."""
+        """Attach what can be in this process; after an error in any, all `undo_attach`.
+
+        Devices after one that fails are attached, too: a failure in one process alone leaves the same in all.
+        """
         self._first_new, self._next_device = self._next_device, self._next_device + len(devices)
         indices = list(range(self._first_new, self._next_device))
-        try:
-            for index, device in zip(indices, devices, strict=True):
+        errors = []
+        for index, device in zip(indices, devices, strict=True):
+            try:
                 self._attach(index, device)
-        except AnimatError as error:
-            return Attachment([], error.what)
-        finally:
-            self._note_read()
-        return Attachment(indices)
+            except AnimatError as error:
+                errors.append(error.what)
+        self._note_read()
+        return Attachment([], errors[0]) if errors else Attachment(indices)
 
     def undo_attach(self) -> None:
         """Remove what the last `attached` made; its indices are not used again."""

@@ -12,7 +12,7 @@ from typing import Any
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
-__all__ = ["import_nest", "kernel_settings", "peak_memory_mb", "reset_kernel", "set_nodes", "use_cores"]
+__all__ = ["import_nest", "kernel_settings", "peak_memory_mb", "reset_kernel", "set_nodes", "set_synapses", "use_cores"]
 
 
 #: Modules that NEST imports if they are there, for tables and plots; they take 0.7 s and 100 MB.
@@ -117,6 +117,17 @@ def set_nodes(nodes: Any, statuses: list[dict[str, Any]]) -> None:
     from nest.nestkernel_api import llapi_set_nc_status
 
     llapi_set_nc_status(nodes._datum, statuses)
+
+
+def set_synapses(synapses: Any, statuses: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Set parameters of this process's synapses: a dictionary for all or one for each.
+
+    `SynapseCollection.set` refuses lists of values on several processes, and asks for the kernel's status, for which
+    NEST may wait for processes that have none of the synapses.
+    """
+    from nest.nestkernel_api import llapi_set_connection_status
+
+    llapi_set_connection_status(synapses._datum, statuses)
 
 
 def peak_memory_mb() -> float:

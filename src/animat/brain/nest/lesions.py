@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.nest.copies import Copy
+from animat.brain.nest.kernel import set_synapses
 from animat.brain.nest.share import Share
 from animat.errors import AnimatError
 
@@ -73,6 +74,8 @@ class Lesions:
 
         Returns how many synapse models and synapses of it were found here: 0 if there is no such projection.
         """
+        # only some of several processes may know of a cut already, and looking for connections takes them all
+        found = [self._nest.GetConnections(pre, post)] if cut and self._copies is None else []
         if cut == (names in self._weights):
             return 1
         known = list(self._copies.get(names, {}).values()) if self._copies is not None else None
@@ -87,11 +90,9 @@ class Lesions:
                 self._nest.SetDefaults(copy.name, copy.cut if cut else copy.whole)
         if not cut:
             for synapses, weights in self._weights.pop(names):
-                synapses.set(weight=weights.tolist())
+                set_synapses(synapses, [{"weight": weight} for weight in weights.tolist()])
             return 1
-        if known is None:
-            found = [self._nest.GetConnections(pre, post)]
-        else:
+        if known is not None:
             found = [self._nest.GetConnections(pre, post, copy.name) for copy in known if copy.each]
         found = [synapses for synapses in found if len(synapses)]
         if not found and not known:
@@ -100,7 +101,7 @@ class Lesions:
             (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float))) for synapses in found
         ]
         for synapses in found:
-            synapses.set(weight=0.0)
+            set_synapses(synapses, {"weight": 0.0})
         return len(known or ()) + sum(len(synapses) for synapses in found)
 
     def refuse_silent(self, nodes: Any, what: str, names: list[str]) -> None:

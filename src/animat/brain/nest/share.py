@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Share"]
+__all__ = ["Share", "note_connections"]
+
+
+def note_connections(nest: Any) -> None:
+    """Have this process take note that connections may have changed; all processes must, before NEST is asked anything.
+
+    NEST 3.10 agrees on the shortest and longest delay, in whatever asks for its status or simulates, if the process
+    has noted a change. A process that was given no connection, or that was asked for connections meanwhile, has not,
+    and the others wait for it for ever.
+    """
+    first = nest.NodeCollection([1])
+    nest.Connect(first, first, {"rule": "fixed_indegree", "indegree": 0})
 
 
 class Share:

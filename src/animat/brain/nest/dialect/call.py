@@ -10,7 +10,7 @@ import nest
 from animat.brain.nest.dialect import limits
 from animat.brain.nest.dialect.arguments import connections, file_word, is_connections, node_ids, with_numbers
 from animat.brain.nest.dialect.calls import CALLS, CONNECTIONS_TOO, LOCAL, NEEDS_SCRIPTS, NODES
-from animat.brain.nest.dialect.delays import agreed
+from animat.brain.nest.dialect.delays import agree_on_delays
 from animat.brain.nest.dialect.nodes import Layers, positions
 from animat.brain.nest.dialect.pieces import Piece
 from animat.brain.nest.dialect.plain import plain
@@ -49,8 +49,7 @@ class Caller:
         vars(nest)["ResetKernel"] = self._reset_kernel
         if nest.NumProcesses() > 1:
             vars(nest)["GetPosition"] = positions
-            vars(nest)["Simulate"] = agreed(nest.Simulate)
-            vars(nest)["Prepare"] = agreed(nest.Prepare)
+            agree_on_delays()
         self._reset_kernel()
         self._attributes = frozenset(_attributes())
         self.names = names(everything=scripts)

@@ -1,29 +1,37 @@
 """Have all processes know the same shortest and longest delay before the first simulation.
 
-NEST 3.10 agrees on them when connections have changed. `GetConnections` before the first simulation clears that mark,
-the extremes of each process's own connections are then taken anew, and where they differ `Simulate` waits for ever.
+`GetConnections` before it makes NEST forget that connections have changed; see `note_connections`.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 import nest
 
-__all__ = ["agreed"]
+from animat.brain.nest.share import note_connections
+
+__all__ = ["agree_on_delays"]
 
 
-def agreed(simulate: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `nest.Simulate` or `nest.Prepare` made safe; it must be called by all processes, as NEST asks anyway."""
+def agree_on_delays() -> None:
+    """Make NEST's `Simulate`, `Prepare` and `RunManager` safe; all processes must call them, as NEST asks anyway."""
+    module = importlib.import_module("nest.lib.hl_api_simulation")
+    for name in ("Simulate", "Prepare"):
+        safe = _safe(getattr(nest, name))
+        vars(nest)[name] = safe
+        setattr(module, name, safe)
 
+
+def _safe(simulate: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(simulate)
     def safe(*args: Any, **kwargs: Any) -> Any:
         status = nest.GetKernelStatus()
         if not status["prepared"] and status["biological_time"] == 0.0 and status["network_size"] > 0:
-            first = nest.NodeCollection([1])
-            nest.Connect(first, first, {"rule": "fixed_indegree", "indegree": 0})
+            note_connections(nest)
         return simulate(*args, **kwargs)
 
     return safe

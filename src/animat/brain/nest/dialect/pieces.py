@@ -50,6 +50,8 @@ def together(pieces: list[Piece]) -> Answer:
         return Answer(_chosen(data, keys), _printed([piece.printed for piece in pieces]), notes)
     except AnimatError as error:
         return Answer(error=error.what)
+    except RecursionError:
+        return Answer(error="what the call returns is nested too deeply")
 
 
 def _statuses(shares: list[Share]) -> list[dict[str, Any]]:
