@@ -64,3 +64,12 @@ def test_what_cannot_be_measured_is_explained(network: str) -> None:
     assert done.returncode != 0 and "PROCESSESxTHREADS" in done.stderr and "Traceback" not in done.stderr
     done = run("exchange", "--http", "--launch", "srun -n {processes}")
     assert done.returncode != 0 and "leave out --launch" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"), [("no/such/folder/x.png", "no such folder"), ("x.txt", ".png, .svg or .pdf")]
+)
+def test_a_figure_that_cannot_be_written_is_refused_before_anything_is_measured(figure: str, said: str) -> None:
+    done = run("scaling", "--layouts", "1x1", "--figure", figure)
+    assert done.returncode == 1
+    assert said in " ".join(done.stderr.split())

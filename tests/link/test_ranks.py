@@ -302,9 +302,25 @@ def start():
     await_end(processes, STATED_S + GRACE_S)
 
 
+@pytest.mark.parametrize(
+    ("processes", "launched", "said"),
+    [
+        (1, 2, "`launch` started 2 processes of a brain that has one: set `processes: 2`"),
+        (2, 3, "2 processes were asked for and MPI knows of 3: `launch` and `processes` must say the same"),
+        (2, 1, "2 processes were asked for and MPI knows of 1: `launch` starts one only"),
+    ],
+)
+def test_a_launcher_that_starts_another_number_is_told(
+    start: Start, nest_mpi: Any, processes: int, launched: int, said: str
+) -> None:
+    with pytest.raises(WorkerDied) as caught:
+        start(processes, launch=nest_mpi.launch(launched)).call("nothing")
+    assert said in str(caught.value)
+
+
 def test_a_launcher_of_another_mpi_is_named(start: Start) -> None:
     twice = ["sh", "-c", '"$@" & "$@" & wait', "twice"]
-    with pytest.raises(WorkerDied, match="2 processes were asked for and MPI knows of 1: the launcher belongs to"):
+    with pytest.raises(WorkerDied, match=r"2 processes were asked for and MPI knows of 1: .* belongs to another MPI"):
         start(launch=twice).call("nothing")
 
 

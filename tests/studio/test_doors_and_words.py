@@ -6,6 +6,8 @@ import base64
 import json
 import math
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,24 @@ def test_without_a_token_only_this_machine_is_served() -> None:
     check_doors("0.0.0.0", Doors("secret"))
     with pytest.raises(AnimatError, match="--no-auth serves this machine only"):
         check_doors("0.0.0.0", Doors(None))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--no-auth", "--token-file", "token"], "leave one of them out"),
+        (["--cors", "nonsense"], "'nonsense' is not one"),
+        (["--memory", "0.01"], "too little"),
+        (["--token-file", "."], "cannot use this token file"),
+        (["--host", "192.0.2.1"], "see --host and --port"),
+        (["--port", "70000"], "65535"),
+    ],
+)
+def test_options_that_cannot_be_served_are_explained(options: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "animat.cli", "brain", "serve", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode in (1, 2)
+    assert said in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
 
 
 def test_a_token_file_is_written_once_for_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,6 +220,8 @@ def scaling(
     """
     wanted = default_layouts(cores()) if layouts is None else parse_layouts(layouts)
     described = _described(network, mode, settings, "0.2 mm")
+    if figure is not None:
+        _check_figure(figure)
     with ProgressLine() as progress:
         found = measure_scaling(
             described,
@@ -231,21 +233,29 @@ def scaling(
             seed=seed,
             virtual_processes=virtual_processes,
         )
-    if figure is not None:
-        from animat.bench.scaling.figure import write_figure
-
-        write_figure(found, figure)
     if as_json:
         _print_json(found)
     else:
         _show_scaling(found)
+    if figure is not None:
+        from animat.bench.scaling.figure import write_figure
+
+        write_figure(found, figure)
+
+
+def _check_figure(figure: Path) -> None:
+    """Refuse, before anything is measured, a figure that cannot be written."""
+    if figure.suffix not in (".png", ".svg", ".pdf"):
+        raise AnimatError(f"--figure takes a .png, .svg or .pdf file; {figure.name!r} is none", file=figure)
+    if not figure.absolute().parent.is_dir():
+        raise AnimatError("there is no such folder for the figure", file=figure)
 
 
 def _show_scaling(found: Scaling) -> None:
     console.print(f"[bold]{found.network}[/]: {found.neurons:,} neurons, {found.synapses:,} synapses, {found.engine}")
     console.print(
         f"{found.cores} cores, {found.virtual_processes} virtual processes in every layout, medians of "
-        f"{found.rounds} rounds of {found.steps} steps of {found.step_ms:g} ms\n"
+        f"{found.rounds} round(s) of {found.steps} steps of {found.step_ms:g} ms\n"
     )
     costs = _layout_table("build s", "memory MB", "first step s", "kernel ms", "loop ms", "beyond ms")
     gains = _layout_table("kernel RTF", "loop RTF", "kernel faster", "loop faster", "kernel eff.", "loop eff.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +50,11 @@ def serve_brain(
     Example: animat brain serve --processes 2
     """
     check_installed()
+    if no_auth and token_file is not None:
+        raise AnimatError("--no-auth asks for no token, and --token-file says which: leave one of them out")
+    for origin in cors or ():
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise AnimatError(f"--cors takes an origin such as https://example.org, or *; {origin!r} is not one")
     doors = Doors(None if no_auth else token_from(token_file), tuple(cors or ()))
     check_doors(host, doors)
     python, launch = _engine(processes)
@@ -72,6 +78,10 @@ def serve_brain(
         listening.close()
 
 
+#: Bytes below which a process does not even start.
+_LEAST_BYTES = 300_000_000
+
+
 def _engine(processes: int) -> tuple[str | None, list[str]]:
     if processes == 1:
         return None, []
@@ -85,6 +95,9 @@ def _memory_bytes(gigabytes: float, processes: int) -> int:
     if gigabytes < 0:
         raise AnimatError("--memory is a number of GB, 0 or more")
     total = gigabytes * 1e9 or 0.9 * psutil.virtual_memory().available
+    if total / processes < _LEAST_BYTES:
+        least = processes * _LEAST_BYTES / 1e9
+        raise AnimatError(f"{total / 1e9:.3g} GB are too little for {processes} process(es); NEST needs {least:.3g} GB")
     return int(total / processes)
 
 

@@ -68,10 +68,11 @@ class Communicator:
         self._grace_s = grace_s
         self.rank, self.size = self._world.Get_rank(), self._world.Get_size()
         if self.size != processes:
-            raise AnimatError(
-                f"{processes} processes were asked for and MPI knows of {self.size}: "
-                f"the launcher belongs to another MPI than mpi4py ({MPI.Get_library_version().splitlines()[0]})"
-            )
+            mpi = MPI.Get_library_version().splitlines()[0]
+            why = "`launch` and `processes` must say the same number"
+            if self.size == 1:
+                why = f"`launch` starts one only, or belongs to another MPI than mpi4py ({mpi})"
+            raise AnimatError(f"{processes} processes were asked for and MPI knows of {self.size}: {why}")
         self._own = self._world.Dup()
         self._slot = bytearray(SLOT)
         self._slots = bytearray(SLOT * self.size) if self.rank == 0 else None

@@ -15,6 +15,9 @@ from animat.link.wire import ERROR, PROGRESS, READY, REPLY, Invitation, decoder,
 
 __all__ = ["Progress", "run_worker"]
 
+#: Where launchers say how many processes they started: Hydra, Open MPI.
+_STARTED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+
 
 def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_with: Callable[[int], None]) -> None:
     """Serve the module that the invitation names: its ``handlers(progress)`` returns `Handlers`.
@@ -27,6 +30,9 @@ def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_w
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    started = next((os.environ[name] for name in _STARTED if name in os.environ), "1")
+    if invitation.processes == 1 and started != "1":
+        sys.exit(f"`launch` started {started} processes of a brain that has one: set `processes: {started}`")
     line = Line(invitation)
     try:
         if invitation.processes > 1:

@@ -311,7 +311,7 @@ class Worker:
         self._processes.kill()
         if told:
             lost = told[0]
-            said = "\n".join(telling.failed(one, self._listener) for one in told)
+            said = "\n".join(dict.fromkeys(telling.failed(one, self._listener) for one in told))
             return self._end_with(WorkerDied(f"{said}\n{self._words()}", lost.rank, lost.failure.traceback))
         refusal = next((farewell for farewell in farewells if isinstance(farewell, Failure)), None)
         if refusal is not None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from animat.brain.nest.dialect.protocol import About, Answer
 from animat.errors import AnimatError
-from animat.link.errors import WorkerError
+from animat.link.errors import WorkerError, WorkerHung
 from animat.link.worker import Worker
 
 __all__ = ["Brain", "BrainLost", "BrainOptions"]
@@ -138,7 +138,7 @@ class Brain:
                 raise BrainLost("the server was ended during this call") from error
             self.restarts += 1
             self._line.submit(self._prepare_another)
-            raise BrainLost(f"{_LOST}. {error}") from error
+            raise BrainLost(f"{_LOST}. {error}{self._about_memory(error)}") from error
 
     def _start(self) -> Worker:
         options = self.options
@@ -153,6 +153,14 @@ class Brain:
             self._end()
             raise
         return worker
+
+    def _about_memory(self, error: AnimatError) -> str:
+        memory = self.options.memory
+        if not memory or isinstance(error, WorkerHung):
+            return ""
+        return (
+            f"\nIts processes may take {memory / 1e9:.3g} GB each (--memory); NEST does not survive the need for more."
+        )
 
     def _prepare_another(self) -> None:
         """Start a brain before a call needs it, unless one that waited in line has done so."""

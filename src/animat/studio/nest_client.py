@@ -151,7 +151,7 @@ class NestClient:
 
     def connect_device(self, device: NestDevice, neurons: Sequence[int], **synapse: Any) -> None:
         """Connect a device with neurons, the way round that it needs: ``connect_device(d, ids, weight=2.0)``."""
-        ends = [[device.id], list(neurons)]
+        ends = [[_device(device).id], list(neurons)]
         defaults = self.call("GetDefaults", device.model)
         if defaults["element_type"] == "recorder" and "record_from" not in defaults:
             ends.reverse()
@@ -159,11 +159,11 @@ class NestClient:
 
     def set_device_params(self, device: NestDevice, **params: Any) -> None:
         """Set parameters of a device: ``set_device_params(generator, rate=500.0)``."""
-        self.call("SetStatus", [device.id], params)
+        self.call("SetStatus", [_device(device).id], params)
 
     def get_device_data(self, device: NestDevice) -> dict[str, list[float]]:
         """Return what a recorder holds: lists of senders, times (ms) and values, sorted by time."""
-        return dict(self.call("GetStatus", [device.id], "events")[0])
+        return dict(self.call("GetStatus", [_device(device).id], "events")[0])
 
     def get_population_parameters(self, neurons: Sequence[int], names: str | Sequence[str]) -> dict[str, list[Any]]:
         """Return parameters of neurons: by name, a list in the neurons' order."""
@@ -199,3 +199,9 @@ class NestClient:
 
 def _listed(keys: str | Sequence[str]) -> str | list[str]:
     return keys if isinstance(keys, str) else list(keys)
+
+
+def _device(given: NestDevice) -> NestDevice:
+    if not isinstance(given, NestDevice):
+        raise AnimatError(f"a device is what create_device returned; {given!r} is not (neurons: get, set, GetStatus)")
+    return given

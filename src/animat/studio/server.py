@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -44,7 +45,8 @@ def bind(host: str, port: int) -> socket.socket:
         listening.listen(128)
     except OSError as error:
         listening.close()
-        raise AnimatError(f"cannot serve at {host}:{port} ({error.strerror}); --port chooses another") from None
+        other = "--port chooses another" if error.errno == errno.EADDRINUSE else "see --host and --port"
+        raise AnimatError(f"cannot serve at {host}:{port} ({error.strerror}); {other}") from None
     return listening
 
 
