@@ -16,6 +16,7 @@ import sysconfig
 import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -174,7 +175,9 @@ class _Build:
         )
         unpacked = self.folder / "tmp" / "unpacked"
         with tarfile.open(next(archives.glob("*.tar.gz"))) as archive:
-            archive.extractall(unpacked, filter="data")
+            # Python 3.11.4 can refuse files outside the folder; NEST's own archive has none
+            safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            archive.extractall(unpacked, **safe)
         next(unpacked.iterdir()).rename(self.source)
 
     def _compile(self) -> None:
