@@ -18,6 +18,7 @@ import pytest
 from animat.errors import AnimatError
 from animat.link import Worker, WorkerDied, WorkerError, WorkerHung
 from animat.link.ranks import GRACE_S
+from animat.link.shared_memory import segments
 
 SERVED = str(Path(__file__).parent / "many.py")
 
@@ -50,13 +51,16 @@ def await_end(processes: list[psutil.Process], seconds: float) -> None:
 
 @contextmanager
 def ends_all(worker: Worker, within: float) -> Iterator[None]:
-    """Check that the body takes no longer and that no process of the worker is left after it."""
+    """Check that the body takes no longer and that no process and no shared memory of the worker is left after it."""
     processes = family(worker)
     assert len(processes) >= 3
+    memory = set().union(*(segments(process.pid) for process in processes))
+    assert memory or sys.platform != "linux"
     began = time.monotonic()
     yield
     assert time.monotonic() - began < within
     assert not [process for process in processes if alive(process)]
+    assert not [file for file in memory if file.exists()]
 
 
 @pytest.fixture

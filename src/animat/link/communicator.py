@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from animat.errors import AnimatError
+from animat.link.shared_memory import remove, segments
 
 __all__ = ["Communicator", "Overdue", "Pieces"]
 
@@ -108,6 +109,7 @@ class Communicator:
 
     def abort(self) -> NoReturn:
         """End all processes, also those inside the simulator."""
+        remove(segments("self"))
         try:
             self._world.Abort(1)
         finally:

@@ -20,6 +20,7 @@ from typing import BinaryIO
 import psutil
 
 import animat.link.leash as leash
+from animat.link.shared_memory import remove, segments
 
 __all__ = ["Processes"]
 
@@ -55,11 +56,16 @@ class Processes:
         self.pid = self._launcher.pid
         self.pidfd = _pidfd(self.pid)
         self._known: dict[int, psutil.Process] = {}
+        self._memory: set[Path] = set()
 
     def know(self, pid: int) -> None:
         """Remember a process of this machine as one of the worker's."""
         with contextlib.suppress(psutil.Error):
             self._known[pid] = psutil.Process(pid)
+
+    def note_memory(self) -> None:
+        """Remember the shared memory that the known processes have now, to remove what they leave of it."""
+        self._memory.update(*map(segments, self._known))
 
     @property
     def ended(self) -> bool:
@@ -106,7 +112,8 @@ class Processes:
         return {pid: file.read_text(errors="replace").strip() for pid, file in files.items() if file.exists()}
 
     def kill(self) -> None:
-        """Kill everything and wait until it is gone."""
+        """Kill everything, wait until it is gone and remove the shared memory that it left."""
+        self.note_memory()
         doomed = dict(self._known)
         with contextlib.suppress(psutil.Error):
             launcher = psutil.Process(self.pid)
@@ -123,6 +130,7 @@ class Processes:
         end = time.monotonic() + _GONE_S
         while any(_alive(process) for process in doomed.values()) and time.monotonic() < end:
             time.sleep(0.002)
+        remove(self._memory)
 
     def free(self) -> None:
         """Kill everything and give back the descriptor."""

@@ -27,6 +27,7 @@ from animat.link.wire import (
     LOST,
     PROGRESS,
     PROTOCOL_VERSION,
+    RANK,
     READY,
     REPLY,
     Failure,
@@ -271,8 +272,11 @@ class Worker:
         elif kind == PROGRESS:
             if self.on_progress is not None:
                 self.on_progress(*decoder(tuple[str, float]).decode(payload))
+        elif kind == RANK:
+            self._processes.note_memory()
         elif kind == READY:
             self._served = True
+            self._processes.note_memory()
         self._ready = self._served and self._listener.complete
         return kind, payload
 
