@@ -73,6 +73,18 @@ no_venv() {
         "Then run make again."
 }
 
+have_compiler() {
+    command -v "${CXX:-c++}" >/dev/null && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing the Debian package g++, which builds the engine compact"
+        apt-get install -y g++ >/dev/null 2>&1 || { apt-get update >/dev/null && apt-get install -y g++ >/dev/null; } || true
+        command -v c++ >/dev/null && return
+    fi
+    fail "a part of animat is built from C++, and there is no compiler." \
+        "Debian and Ubuntu: sudo apt-get install g++; Fedora: sudo dnf install gcc-c++; macOS: xcode-select --install" \
+        "Then run make again."
+}
+
 no_nest() {
     fail "there is no ready-made NEST for $("$venv/bin/python" -c 'import platform as p; print(p.system(), p.machine(), "Python", p.python_version())')." \
         "NEST comes as a wheel for Python 3.11 to 3.13 on Linux x86_64 and macOS on Apple silicon. What to do:" \
@@ -87,6 +99,7 @@ case $(uname -s) in
 MINGW* | MSYS* | CYGWIN*) fail "NEST does not run on Windows itself. Install WSL (wsl --install), clone there, and run make." ;;
 esac
 
+have_compiler
 make_venv
 log=$venv/install.log
 say "installing animat${extras:+ with $extras} into $venv (a few minutes the first time; log: $log)"

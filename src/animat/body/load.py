@@ -8,7 +8,6 @@ import re
 import types
 import typing
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
 
 
 def _library() -> Path:
-    return Path(str(files("animat"))) / "library" / "bodies"
+    return Path(__file__).parents[1] / "library" / "bodies"
 
 
 def _shipped() -> list[str]:

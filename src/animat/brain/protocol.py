@@ -109,7 +109,7 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     decides which random numbers are drawn: the same number gives the same spikes. `record` names the populations ("*":
     all) whose spikes are written to `shard` (a file of `SHARD_DTYPE` records, appended once per step; of several
     processes each has its own, with its rank before the suffix); `sample` is the most spikes per step that travel in a
-    reply for a viewer (0: none).
+    reply for a viewer (0: none). `options` are the engine's own settings.
     """
 
     seed: int
@@ -121,6 +121,7 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     record: tuple[str, ...] = ()
     shard: str | None = None
     sample: int = 0
+    options: dict[str, str | int | float | bool] = {}
 
     @property
     def all_virtual_processes(self) -> int:

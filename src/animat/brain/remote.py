@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from animat.brain.engines import engine_kind
 from animat.brain.install import nest_mpi
 from animat.brain.network import Network
 from animat.brain.protocol import (
@@ -22,22 +22,11 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerHung
 from animat.link.worker import Worker
 
-__all__ = ["ENGINES", "BrainLink", "is_installed"]
-
-#: What a worker serves, by engine.
-ENGINES = {"nest": "animat.brain.nest.worker"}
-
-#: The package that an engine needs.
-_NEEDS = {"nest": "nest"}
-
-
-def is_installed(engine: str) -> bool:
-    """Return whether this interpreter has what the engine needs; an experiment may name another interpreter."""
-    return importlib.util.find_spec(_NEEDS[engine]) is not None
+__all__ = ["BrainLink"]
 
 
 def _quiet(_what: str, _done: float) -> None:
@@ -50,7 +39,7 @@ class BrainLink:
     Parameters
     ----------
     engine
-        A name of `ENGINES`.
+        A name of `animat.brain.engines.ENGINES`.
     processes
         How many processes hold the brain; more than one need MPI.
     python, launch
@@ -81,13 +70,12 @@ class BrainLink:
         log: Path | None = None,
         patience_s: float = 60.0,
     ) -> None:
-        if engine not in ENGINES:
-            raise unknown_name("brain engine", engine, ENGINES)
+        kind = engine_kind(engine)
         if processes > 1 and (python is None or not launch):
             found = nest_mpi()
             python, launch = python or found.python, launch or found.launch(processes)
         self._worker = Worker(
-            ENGINES[engine],
+            kind.worker,
             title=f"animat.brain {engine} {title}".strip(),
             processes=processes,
             python=python,

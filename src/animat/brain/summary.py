@@ -10,9 +10,11 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from animat.brain.compact.capabilities import capability_faults
+from animat.brain.compact.memory import expected_memory_bytes as compact_bytes
 from animat.brain.distributions import mean
 from animat.brain.expectation import expected_indegree
-from animat.brain.nest.memory import expected_memory_bytes
+from animat.brain.nest.memory import expected_memory_bytes as nest_bytes
 from animat.brain.network import (
     AllToAll,
     BoxMask,
@@ -50,8 +52,14 @@ __all__ = [
     "describe_network",
 ]
 
-#: Memory in bytes that a network needs, by engine.
-MEMORY: dict[str, Callable[[Network, int], float]] = {"nest": expected_memory_bytes}
+
+def _compact_bytes(network: Network, virtual_processes: int) -> float | None:
+    faulty = any(True for _ in capability_faults(network))
+    return None if faulty else compact_bytes(network, threads=virtual_processes)
+
+
+#: Memory in bytes that a network needs, by engine; None: it cannot build it.
+MEMORY: dict[str, Callable[[Network, int], float | None]] = {"nest": nest_bytes, "compact": _compact_bytes}
 
 
 class RegionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +142,7 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
             synapses=sum(float(onto[population.name][0].sum()) for population in inside),
             synapses_sd=math.sqrt(sum(float(onto[population.name][1].sum()) for population in inside)),
         )
+    memory = {engine: estimate(network, virtual_processes) for engine, estimate in MEMORY.items()}
     return NetworkSummary(
         name=network.name,
         notes=network.notes,
@@ -144,7 +153,7 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
         regions=regions,
         populations=populations,
         projections=projections,
-        memory_bytes={engine: estimate(network, virtual_processes) for engine, estimate in MEMORY.items()},
+        memory_bytes={engine: needed for engine, needed in memory.items() if needed is not None},
     )
 
 

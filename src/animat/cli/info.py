@@ -14,6 +14,8 @@ from typing import NamedTuple
 import psutil
 from rich.table import Table
 
+from animat.brain.compact.models import MODELS
+from animat.brain.engines import is_installed
 from animat.brain.install import installed_engines
 from animat.brain.install.found import NEST_MPI
 from animat.cli.terminal import console
@@ -66,6 +68,12 @@ def _show_engines() -> None:
         table.add_row(engine.name, "brain", engine.version, _cores(), engine.mpi, models)
     if not built_here:
         table.add_row(NEST_MPI, "brain", "missing")
+    if is_installed("compact"):
+        from animat.brain.compact import _core
+
+        table.add_row(
+            "compact", "brain", version("animat"), _cores(), "no", f"{len(MODELS)} ({_core.instruction_set()})"
+        )
     for module, install in (("mujoco", "pip install mujoco"), ("opensim", "pip install 'animat[opensim]'")):
         table.add_row(module, "body", _version(module) if find_spec(module) else _missing(install))
     console.print(table)

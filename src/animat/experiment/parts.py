@@ -14,6 +14,7 @@ import msgspec
 from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.engines import check_settings
 from animat.brain.install import nest_mpi
 from animat.brain.network import Network, weight_unit
 from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
@@ -250,6 +251,7 @@ def brain_settings(
         record=recorded,
         shard=None if shard is None or not recorded else str(shard),
         sample=sample,
+        options=dict(brain.settings),
     )
 
 
@@ -270,6 +272,7 @@ def check_brain(parts: Parts, name: str) -> None:
     brain, experiment = parts.brains[name], parts.experiment
     part = experiment.part.all_brains[name]
     try:
+        check_settings(part.engine, brain_settings(experiment, name, [], None), script=not isinstance(brain, Network))
         if part.processes > 1 and part.python is None:
             nest_mpi()
         if isinstance(brain, Network):

@@ -62,7 +62,7 @@ class _Part(BaseModel):
 class BrainPart(_Part):
     """`brain:` what is simulated and how."""
 
-    engine: Literal["nest"] = Field("nest", description="the simulator")
+    engine: Literal["nest", "compact"] = Field("nest", description="the simulator")
     network: Annotated[dict[str, Any] | str | None, AfterValidator(_source_inside)] = Field(
         None, description="a network description: {library: NAME, ...} or a file such as network.yaml"
     )
@@ -82,6 +82,9 @@ class BrainPart(_Part):
     )
     address: str | None = Field(
         None, description="where a worker on another machine reaches this one; the link is then encrypted tcp"
+    )
+    settings: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="settings of the engine, such as {precision: double} for compact"
     )
     patience: PositiveTicks = Field(
         60_000_000_000,

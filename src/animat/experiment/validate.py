@@ -10,14 +10,13 @@ import numpy as np
 import psutil
 
 from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.engines import engine_kind, is_installed
 from animat.brain.expectation import expected_counts
-from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
-from animat.brain.remote import is_installed
 from animat.brain.summary import check_room
 from animat.errors import AnimatError
 from animat.experiment.events import EventSpec
-from animat.experiment.parts import Parts, build_brain, check_brain, load_parts, open_bodies
+from animat.experiment.parts import Parts, brain_settings, build_brain, check_brain, load_parts, open_bodies
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
@@ -175,8 +174,8 @@ def _check_memory(parts: Parts) -> None:
 
 
 def _memory(experiment: Experiment, brain: str, network: Network) -> float:
-    part = experiment.part.all_brains[brain]
-    return expected_memory_bytes(network, part.all_virtual_processes, part.processes)
+    kind = engine_kind(experiment.part.all_brains[brain].engine)
+    return kind.memory_bytes(network, brain_settings(experiment, brain, [], None))
 
 
 def _sizes(experiment: Experiment, brain: str, network: Network) -> tuple[int, float, float]:

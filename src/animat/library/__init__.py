@@ -8,7 +8,6 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ def library_path(kind: str, name: str) -> Path:
 
 
 def _root() -> Path:
-    return Path(str(files("animat.library")))
+    return Path(__file__).parent
 
 
 def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:

@@ -12,7 +12,8 @@ import psutil
 from animat.bench.build import BuildRun, Task
 from animat.bench.build.plain import connect, create, drive_and_record
 from animat.brain.nest.engine import NestEngine
-from animat.brain.nest.kernel import import_nest, peak_memory_mb, reset_kernel, use_cores
+from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
+from animat.brain.peak_memory import peak_memory_mb
 from animat.brain.protocol import BrainSettings
 
 __all__ = ["main"]

@@ -7,8 +7,8 @@ from typing import Any
 
 from animat.brain.devices import KINDS, check_value, parameter_value
 from animat.brain.nest.kernel import set_nodes
-from animat.brain.nest.regular import RegularTrains
 from animat.brain.protocol import Device
+from animat.brain.regular import RegularTrains
 from animat.brain.selected import Selected
 from animat.errors import AnimatError
 

@@ -22,7 +22,7 @@ from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
-from animat.brain.nest.kernel import import_nest, peak_memory_mb, reset_kernel, use_cores
+from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.modules import install_modules
 from animat.brain.nest.parts import (
@@ -39,6 +39,7 @@ from animat.brain.nest.scripts import run_script
 from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
 from animat.brain.network import Network
+from animat.brain.peak_memory import peak_memory_mb
 from animat.brain.protocol import (
     BrainInfo,
     BrainReply,

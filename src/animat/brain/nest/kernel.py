@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import sys
-from pathlib import Path
 from typing import Any
 
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
-__all__ = ["import_nest", "kernel_settings", "peak_memory_mb", "reset_kernel", "set_nodes", "set_synapses", "use_cores"]
+__all__ = ["import_nest", "kernel_settings", "reset_kernel", "set_nodes", "set_synapses", "use_cores"]
 
 
 #: Modules that NEST imports if they are there, for tables and plots; they take 0.7 s and 100 MB.
@@ -128,17 +126,3 @@ def set_synapses(synapses: Any, statuses: dict[str, Any] | list[dict[str, Any]])
     from nest.nestkernel_api import llapi_set_connection_status
 
     llapi_set_connection_status(synapses._datum, statuses)
-
-
-def peak_memory_mb() -> float:
-    """Return the largest resident memory of this process so far, in MB.
-
-    Where the kernel tells, its high-water mark: what `getrusage` says begins with the memory of the parent process.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024 / 1e6
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size / 1e6 if sys.platform == "darwin" else size * 1024 / 1e6

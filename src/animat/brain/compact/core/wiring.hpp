@@ -1,0 +1,338 @@
+// Draws the synapses of a projection into rows, by all threads.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "draw.hpp"
+#include "pool.hpp"
+#include "random.hpp"
+#include "rows.hpp"
+
+namespace animat {
+
+// Blocks of a population: where each begins, and its end.
+using Bounds = std::vector<uint32_t>;
+
+struct Wiring {
+    Format format;
+    std::vector<Rows> blocks;
+    uint64_t synapses = 0;
+    bool negative = false, positive = false;
+    int64_t shortest = std::numeric_limits<int64_t>::max(), longest = 0;
+};
+
+class Drawing {
+  public:
+    Drawing(Pool &pool, std::vector<std::unique_ptr<Arena>> &arenas, uint64_t seed, uint64_t stream, uint32_t sources,
+            const Bounds &bounds, bool not_itself, Format format, const Distribution &weight, const Distribution &delay)
+        : pool_(pool), arenas_(arenas), seed_(seed), stream_(stream), sources_(sources), bounds_(bounds),
+          not_itself_(not_itself), weight_(weight), delay_(delay), mine_(pool.size()) {
+        found_.format = format;
+        for (size_t block = 0; block + 1 < bounds.size(); ++block) found_.blocks.emplace_back(sources);
+    }
+
+    Wiring draw(const Rule &rule) {
+        std::visit([this](const auto &which) { this->carry_out(which); }, rule);
+        for (const auto &part : mine_) {
+            found_.synapses += part.synapses;
+            found_.negative |= part.negative;
+            found_.positive |= part.positive;
+            found_.shortest = std::min(found_.shortest, part.shortest);
+            found_.longest = std::max(found_.longest, part.longest);
+        }
+        if (delay_.kind == Distribution::constant) found_.shortest = found_.longest = steps_of(delay_.a);
+        if (weight_.kind == Distribution::constant) {
+            found_.negative = weight_.a < 0;
+            found_.positive = !found_.negative;
+        }
+        return std::move(found_);
+    }
+
+  private:
+    struct Part {
+        std::vector<uint32_t> targets;
+        uint64_t synapses = 0;
+        bool negative = false, positive = false;
+        int64_t shortest = std::numeric_limits<int64_t>::max(), longest = 0;
+    };
+
+    enum Use : uint64_t { for_pairs = 0, for_weights = 1ull << 60, for_delays = 2ull << 60 };
+
+    Stream stream(Use use, uint64_t which) const { return Stream(seed_, stream_ | use, which); }
+
+    static int64_t steps_of(double delay) {
+        return std::max<int64_t>(1, std::min<int64_t>(65535, std::llround(delay)));
+    }
+
+    static double value(const Distribution &distribution, Stream &stream) {
+        switch (distribution.kind) {
+            case Distribution::uniform: return distribution.a + (distribution.b - distribution.a) * stream.uniform();
+            case Distribution::normal: return distribution.a + distribution.b * stream.normal();
+            case Distribution::lognormal: return std::exp(distribution.a + distribution.b * stream.normal());
+            default: return distribution.a;
+        }
+    }
+
+    void put_weight(Part &part, uint8_t *row, uint32_t count, uint32_t place, double weight) const {
+        uint8_t *const weights = row + found_.format.weights_at(count);
+        (weight < 0 ? part.negative : part.positive) = true;
+        if (found_.format.weights == Stored::twice) reinterpret_cast<double *>(weights)[place] = weight;
+        if (found_.format.weights == Stored::single)
+            reinterpret_cast<float *>(weights)[place] = static_cast<float>(weight);
+        if (found_.format.weights == Stored::half)
+            reinterpret_cast<uint16_t *>(weights)[place] = to_half(static_cast<float>(weight));
+    }
+
+    void put_delay(Part &part, uint8_t *row, uint32_t count, uint32_t place, double delay) const {
+        const int64_t steps = steps_of(delay);
+        part.shortest = std::min(part.shortest, steps);
+        part.longest = std::max(part.longest, steps);
+        reinterpret_cast<uint16_t *>(row + found_.format.delays_at(count))[place] = static_cast<uint16_t>(steps);
+    }
+
+    // Keep the targets (ascending) of a source.
+    void keep(uint32_t source, Part &part, Arena &arena) {
+        const auto &targets = part.targets;
+        if (targets.empty()) return;
+        const Format &format = found_.format;
+        const bool weights = format.weights != Stored::once;
+        Stream for_weight = stream(for_weights, source), for_delay = stream(for_delays, source);
+        size_t begin = 0;
+        for (size_t block = 0; begin < targets.size(); ++block) {
+            size_t end = begin;
+            while (end < targets.size() && targets[end] < bounds_[block + 1]) ++end;
+            const uint32_t count = static_cast<uint32_t>(end - begin);
+            if (!count) continue;
+            uint8_t *const row = arena.take(format.bytes(count));
+            auto *const to = reinterpret_cast<uint16_t *>(row);
+            for (uint32_t i = 0; i < count; ++i) to[i] = static_cast<uint16_t>(targets[begin + i] - bounds_[block]);
+            if (weights)
+                for (uint32_t i = 0; i < count; ++i) put_weight(part, row, count, i, value(weight_, for_weight));
+            if (format.delays)
+                for (uint32_t i = 0; i < count; ++i) put_delay(part, row, count, i, value(delay_, for_delay));
+            found_.blocks[block].count[source] = count;
+            found_.blocks[block].data[source] = row;
+            begin = end;
+        }
+        part.synapses += targets.size();
+    }
+
+    // Let `find(source, part)` name the targets of each source.
+    void by_source(const std::function<void(uint32_t, Part &)> &find) {
+        constexpr uint32_t at_once = 64;
+        pool_.run((sources_ + at_once - 1) / at_once, [&](size_t task, int thread) {
+            Part &part = mine_[thread];
+            const uint32_t first = static_cast<uint32_t>(task) * at_once;
+            for (uint32_t source = first; source < std::min(first + at_once, sources_); ++source) {
+                part.targets.clear();
+                find(source, part);
+                keep(source, part, *arenas_[thread]);
+            }
+        });
+    }
+
+    // With hazard l = -log(1 - p) a trial fails if an exponential clock runs past it: one random number per synapse.
+    void carry_out(const Bernoulli &rule) {
+        const double hazard = rule.p < 1 ? -std::log1p(-rule.p) : 0;
+        by_source([&](uint32_t source, Part &part) {
+            Stream random = stream(for_pairs, source);
+            double target = -1;
+            while (true) {
+                target += 1 + (rule.p < 1 ? std::floor(random.exponential() / hazard) : 0);
+                if (target >= bounds_.back()) break;
+                if (!(not_itself_ && target == source)) part.targets.push_back(static_cast<uint32_t>(target));
+            }
+        });
+    }
+
+    void carry_out(const AllToAll &) {
+        by_source([&](uint32_t source, Part &part) {
+            for (uint32_t target = 0; target < bounds_.back(); ++target)
+                if (!(not_itself_ && target == source)) part.targets.push_back(target);
+        });
+    }
+
+    void carry_out(const OneToOne &) {
+        by_source([&](uint32_t source, Part &part) { part.targets.push_back(source); });
+    }
+
+    // Sources above each other have the same hazards; along z the clock runs over a list of trials.
+    void carry_out(const OnLattices &rule) {
+        const uint32_t columns = rule.from[0] * rule.from[1], tx = rule.to[0], ty = rule.to[1], tz = rule.to[2];
+        std::vector<std::vector<uint32_t>> trials(rule.from[2]);
+        for (uint32_t z = 0; z < rule.from[2]; ++z)
+            for (uint32_t to = 0; to < tz; ++to)
+                for (uint32_t site = 0; site < rule.to_site; ++site)
+                    for (int32_t draw = 0; draw < rule.draws[2][z * tz + to]; ++draw)
+                        trials[z].push_back(to * rule.to_site + site);
+        std::vector<std::vector<double>> tables(pool_.size());
+        pool_.run(columns, [&](size_t column, int thread) {
+            const uint32_t x = static_cast<uint32_t>(column) / rule.from[1], y = column % rule.from[1];
+            auto &hazard = tables[thread];
+            hazard.resize(size_t(tx) * ty);
+            for (uint32_t i = 0; i < tx; ++i)
+                for (uint32_t j = 0; j < ty; ++j) {
+                    const double p = rule.center * rule.chance[0][x * tx + i] * rule.chance[1][y * ty + j];
+                    hazard[size_t(i) * ty + j] = p < 1 ? -std::log1p(-p) : std::numeric_limits<double>::infinity();
+                }
+            for (uint32_t z = 0; z < rule.from[2]; ++z)
+                for (uint32_t site = 0; site < rule.from_site; ++site) {
+                    const uint32_t source =
+                        ((x * rule.from[1] + y) * rule.from[2] + z) * rule.from_site + site;
+                    mine_[thread].targets.clear();
+                    lattice_targets(rule, source, x, y, trials[z], hazard, mine_[thread]);
+                    keep(source, mine_[thread], *arenas_[thread]);
+                }
+        });
+    }
+
+    void lattice_targets(const OnLattices &rule, uint32_t source, uint32_t x, uint32_t y,
+                         const std::vector<uint32_t> &trials, const std::vector<double> &hazards, Part &part) const {
+        const uint32_t tx = rule.to[0], ty = rule.to[1], deep = rule.to[2] * rule.to_site;
+        Stream random = stream(for_pairs, source);
+        double clock = random.exponential();
+        for (uint32_t i = 0; i < tx; ++i) {
+            const uint32_t along_x = static_cast<uint32_t>(rule.draws[0][x * tx + i]);
+            if (!along_x) continue;
+            for (uint32_t j = 0; j < ty; ++j) {
+                const uint32_t images = along_x * static_cast<uint32_t>(rule.draws[1][y * ty + j]);
+                const size_t number = images * trials.size();
+                const double hazard = hazards[size_t(i) * ty + j];
+                if (clock >= hazard * static_cast<double>(number)) {
+                    clock -= hazard * static_cast<double>(number);
+                    continue;
+                }
+                const uint32_t base = (i * ty + j) * deep;
+                const bool sure = hazard == std::numeric_limits<double>::infinity();
+                for (size_t trial = 0; trial < number;) {
+                    if (!sure) {
+                        const double left = hazard * static_cast<double>(number - trial);
+                        if (clock >= left) {
+                            clock -= left;
+                            break;
+                        }
+                        trial += std::min(number - trial - 1, static_cast<size_t>(clock / hazard));
+                        clock = random.exponential();
+                    }
+                    const uint32_t target = base + trials[images == 1 ? trial : trial / images];
+                    if (!(not_itself_ && target == source)) part.targets.push_back(target);
+                    ++trial;
+                }
+            }
+        }
+    }
+
+    // Sources of every target are drawn twice with the same numbers: once to count, once to fill.
+    void carry_out(const FixedInDegree &rule) {
+        const uint32_t choices = sources_ - not_itself_;
+        by_target([&](uint32_t target, std::vector<uint32_t> &drawn) {
+            Stream random = stream(for_pairs, target);
+            double wanted = std::floor(rule.indegree);
+            if (rule.indegree > wanted) wanted += random.uniform() < rule.indegree - wanted;
+            drawn.clear();
+            if (rule.multapses) {
+                for (uint32_t i = 0; i < wanted; ++i) drawn.push_back(random.below(choices));
+            } else {
+                distinct(choices, static_cast<uint32_t>(wanted), random, drawn);
+            }
+            if (not_itself_)
+                for (auto &source : drawn) source += source >= target;
+        });
+    }
+
+    // Robert Floyd's sample without repetition; from many of few, what is left out is drawn.
+    static void distinct(uint32_t choices, uint32_t wanted, Stream &random, std::vector<uint32_t> &drawn) {
+        std::vector<bool> taken(choices);
+        const bool inverse = 2 * size_t(wanted) > choices;
+        const uint32_t draws = inverse ? choices - wanted : wanted;
+        for (uint32_t last = choices - draws; last < choices; ++last) {
+            const uint32_t tried = random.below(last + 1);
+            taken[taken[tried] ? last : tried] = true;
+        }
+        for (uint32_t source = 0; source < choices; ++source)
+            if (taken[source] != inverse) drawn.push_back(source);
+    }
+
+    // Each block is filled by one thread; its targets ascend, so its rows do.
+    void by_target(const std::function<void(uint32_t, std::vector<uint32_t> &)> &find) {
+        const Format &format = found_.format;
+        pool_.run(found_.blocks.size(), [&](size_t block, int thread) {
+            Part &part = mine_[thread];
+            Rows &rows = found_.blocks[block];
+            for (uint32_t target = bounds_[block]; target < bounds_[block + 1]; ++target) {
+                find(target, part.targets);
+                for (const uint32_t source : part.targets) ++rows.count[source];
+            }
+            for (uint32_t source = 0; source < sources_; ++source) {
+                if (rows.count[source]) rows.data[source] = arenas_[thread]->take(format.bytes(rows.count[source]));
+                part.synapses += rows.count[source];
+            }
+            std::vector<uint32_t> filled(sources_);
+            for (uint32_t target = bounds_[block]; target < bounds_[block + 1]; ++target) {
+                find(target, part.targets);
+                Stream for_weight = stream(for_weights, target), for_delay = stream(for_delays, target);
+                for (const uint32_t source : part.targets) {
+                    const uint32_t place = filled[source]++, count = rows.count[source];
+                    rows.targets(source)[place] = static_cast<uint16_t>(target - bounds_[block]);
+                    if (format.weights != Stored::once)
+                        put_weight(part, rows.data[source], count, place, value(weight_, for_weight));
+                    if (format.delays) put_delay(part, rows.data[source], count, place, value(delay_, for_delay));
+                }
+            }
+        });
+    }
+
+    // Sorted by target first, so that rows ascend, whatever the order of the list.
+    void carry_out(const Listed &rule) {
+        std::vector<size_t> order(rule.count);
+        for (size_t i = 0; i < rule.count; ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(),
+                         [&](size_t a, size_t b) { return rule.targets[a] < rule.targets[b]; });
+        Stream for_weight = stream(for_weights, 0), for_delay = stream(for_delays, 0);
+        const Format &format = found_.format;
+        Part &part = mine_[0];
+        std::vector<double> weights, delays;
+        for (size_t i = 0; i < rule.count && format.weights != Stored::once; ++i)
+            weights.push_back(weight_.kind == Distribution::listed ? weight_.values[i] : value(weight_, for_weight));
+        for (size_t i = 0; i < rule.count && format.delays; ++i)
+            delays.push_back(delay_.kind == Distribution::listed ? delay_.values[i] : value(delay_, for_delay));
+        std::vector<uint32_t> filled(sources_);
+        size_t begin = 0;
+        for (size_t block = 0; block < found_.blocks.size(); ++block) {
+            Rows &rows = found_.blocks[block];
+            size_t end = begin;
+            for (; end < rule.count && rule.targets[order[end]] < bounds_[block + 1]; ++end)
+                ++rows.count[rule.sources[order[end]]];
+            for (uint32_t source = 0; source < sources_; ++source)
+                if (rows.count[source]) rows.data[source] = arenas_[0]->take(format.bytes(rows.count[source]));
+            std::fill(filled.begin(), filled.end(), 0);
+            for (; begin < end; ++begin) {
+                const size_t i = order[begin];
+                const uint32_t source = rule.sources[i], place = filled[source]++, count = rows.count[source];
+                rows.targets(source)[place] = static_cast<uint16_t>(rule.targets[i] - bounds_[block]);
+                if (!weights.empty()) put_weight(part, rows.data[source], count, place, weights[i]);
+                if (!delays.empty()) put_delay(part, rows.data[source], count, place, delays[i]);
+            }
+        }
+        part.synapses += rule.count;
+    }
+
+    Pool &pool_;
+    std::vector<std::unique_ptr<Arena>> &arenas_;
+    const uint64_t seed_, stream_;
+    const uint32_t sources_;
+    const Bounds &bounds_;
+    const bool not_itself_;
+    const Distribution weight_, delay_;
+    std::vector<Part> mine_;
+    Wiring found_;
+};
+
+}  // namespace animat

@@ -1,0 +1,408 @@
+"""`compact` as a brain engine: one process, all its threads."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animat.brain.compact.build import DEVICES, DRIVES, connect, initial_values, receptor_of, steps
+from animat.brain.compact.capabilities import check_capabilities, model_receptor_fault
+from animat.brain.compact.models import MODELS
+from animat.brain.compact.neurons import Neurons
+from animat.brain.compact.settings import CompactSettings, read_settings
+from animat.brain.compact.sources import Part, Source
+from animat.brain.devices import check_device
+from animat.brain.network import Constant, Network, Population, check_network
+from animat.brain.peak_memory import peak_memory_mb
+from animat.brain.protocol import (
+    BrainInfo,
+    BrainReply,
+    BrainScript,
+    BrainSettings,
+    Change,
+    Device,
+    PopulationInfo,
+    Progress,
+    ProjectionName,
+    Selection,
+)
+from animat.brain.readout import Readouts
+from animat.brain.selected import Selected
+from animat.brain.spike_log import SpikeLog
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["CompactEngine"]
+
+
+class CompactEngine:
+    """Runs a network description; see `animat.brain.protocol.BrainEngine`.
+
+    Spikes depend on the seed and the precision, not on the number of threads. A device's delay is raised to the
+    network's smallest unless it asks for `exact_delay`, as in the engine nest; it may have any larger one at any time.
+    """
+
+    def __init__(self) -> None:
+        self._core: Any = None
+        self._log: SpikeLog | None = None
+        self._devices: dict[int, tuple[Device, Selected, Source | None]] = {}
+        self._readouts = Readouts()
+        self._neurons: dict[str, Neurons] = {}
+        self._next_device = 0
+        self._measured = -math.inf
+        self._memory_mb = 0.0
+
+    def check(self, network: Network) -> None:
+        """Check a description; see `BrainEngine.check`."""
+        check_capabilities(network)
+
+    def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
+        """Build the brain; see `BrainEngine.load`."""
+        if isinstance(brain, BrainScript):
+            raise AnimatError("compact runs network descriptions, no scripts")
+        if settings.step % settings.resolution:
+            raise AnimatError(
+                f"the step ({settings.step} ns) must be a multiple of the resolution ({settings.resolution} ns)"
+            )
+        check_network(brain)
+        check_capabilities(brain)
+        self._own = read_settings(settings.options)
+        self._network, self._settings, self._progress = brain, settings, progress
+        return self._build(self._own)
+
+    def _build(self, own: CompactSettings) -> BrainInfo:
+        from animat.brain.compact import _core
+
+        network, settings = self._network, self._settings
+        began = time.perf_counter()
+        self._now = 0
+        self._h = settings.resolution / 1e6
+        core = _core.make_simulation(twice=own.precision == "double", threads=settings.threads, seed=settings.seed)
+        self._core = core
+        places: dict[str, int] = {}
+        for population in network.populations:
+            model = MODELS[population.model]
+            params = {**model.defaults, **population.params}
+            receptors = model.receptors(params)
+            kind = getattr(_core.Model, model.core)
+            places[population.name] = core.add_population(
+                kind, population.size, receptors, len(model.state_names(params))
+            )
+        core.arrange()
+        self._places = places
+        self._neurons = {
+            population.name: self._make_neurons(place, population)
+            for place, population in enumerate(network.populations)
+        }
+        try:
+            self._projections = connect(core, network, places, settings.seed, self._h, own.weights, self._progress)
+        except MemoryError:
+            raise AnimatError(
+                f"there is no memory left for the synapses of {network.name}; `animat network` says what it needs"
+            ) from None
+        floor, longest = self._delay_range()
+        self._floor_ms = floor
+        self._sources = 0
+        for place, population in enumerate(network.populations):
+            self._drive(place, population)
+        sizes = [population.size for population in network.populations]
+        first = np.cumsum([0, *sizes])
+        self._ids = {
+            population.name: np.arange(first[place], first[place + 1], dtype=np.int64)
+            for place, population in enumerate(network.populations)
+        }
+        self._firsts = first
+        self._log = SpikeLog(self._ids, settings)
+        return BrainInfo(
+            engine="compact",
+            version=version("animat"),
+            populations=tuple(
+                PopulationInfo(population.name, population.size, population.model) for population in network.populations
+            ),
+            neurons=network.neurons,
+            synapses=sum(core.synapses(number) for numbers in self._projections.values() for number in numbers),
+            min_delay_ms=floor,
+            max_delay_ms=longest,
+            build_s=time.perf_counter() - began,
+            capabilities=("set", "silence", "cut", "save"),
+        )
+
+    def _make_neurons(self, place: int, population: Population) -> Neurons:
+        model = MODELS[population.model]
+        constants = {name: value.value for name, value in population.initial.items() if isinstance(value, Constant)}
+        params = {**population.params, **{name: value for name, value in constants.items() if name in model.defaults}}
+        what = f"population {population.name} ({population.model})"
+        made = Neurons(self._core, self._places[population.name], what, model, population.size, params, self._h)
+        start: dict[str, Any] = {name: value for name, value in constants.items() if name not in model.defaults}
+        start |= initial_values(self._network, place, self._settings.seed)
+        if start:
+            made.set(np.arange(population.size), start)
+        return made
+
+    def _delay_range(self) -> tuple[float, float]:
+        """Return the shortest and longest delay (ms) of synapses and drives."""
+        numbers = [number for many in self._projections.values() for number in many if self._core.synapses(number)]
+        found = [self._core.delays(number) for number in numbers]
+        drives = [population.drive for population in self._network.populations if population.drive is not None]
+        found += [(steps(drive.delay_ms, self._h),) * 2 for drive in drives]
+        if not found:
+            return self._h, self._h
+        return min(low for low, _ in found) * self._h, max(high for _, high in found) * self._h
+
+    def _drive(self, place: int, population: Population) -> None:
+        drive = population.drive
+        if drive is None:
+            return
+        model = MODELS[population.model]
+        first, last = drive.neurons or (0, population.size)
+        receptor, weight = self._onto(population.name, drive.receptor, drive.weight)
+        number = self._core.add_source(
+            kind="poisson",
+            population=self._places[population.name],
+            neurons=np.arange(first, last, dtype=np.uint32),
+            each=False,
+            receptor=receptor,
+            weight=1.0 if model.core == "relay" else weight,
+            delay=steps(drive.delay_ms, self._h),
+            stream=DRIVES + place,
+            start=round(drive.start_ms / self._h),
+            hold=1,
+        )
+        self._core.set_source(number, 0, [drive.rate_hz * self._h / 1000])
+
+    def _onto(self, population: str, receptor: int | None, weight: float) -> tuple[int, float]:
+        """Return the core's receptor, and what a spike of this weight adds there."""
+        model = self._neurons[population].model
+        place = receptor_of(model, receptor)
+        if model.core == "relay":
+            return 0, 1.0
+        if place < 0:
+            place = int(weight < 0)
+        return place, abs(weight) if model.magnitude else weight
+
+    def attach(self, devices: Sequence[Device]) -> list[int]:
+        """Attach devices; see `BrainEngine.attach`."""
+        first = self._next_device
+        self._next_device += len(devices)
+        try:
+            for index, device in enumerate(devices, first):
+                self._attach(index, device)
+        except AnimatError:
+            self.detach([index for index in self._devices if index >= first])
+            raise
+        self._note_read()
+        return list(range(first, self._next_device))
+
+    def _attach(self, index: int, device: Device) -> None:
+        kind = check_device(device)
+        selected = self._select(device.neurons)
+        delay_ms = kind.delay_ms if device.delay_ms is None else device.delay_ms
+        if not device.exact_delay:
+            delay_ms = max(delay_ms, self._floor_ms)
+        if kind.direction == "source":
+            source = Source(self._core, device, selected, self._settings.resolution)
+            weight = kind.weight if device.weight is None else device.weight
+            parts = self._parts(device, selected, weight)
+            source.attach(parts, steps(delay_ms, self._h), DEVICES + index, self._now)
+            self._devices[index] = device, selected, source
+            return
+        self._devices[index] = device, selected, None
+        if kind.reads != "spikes":
+            resolution = self._settings.resolution
+            ticks = round(delay_ms * 1e6 / resolution) * resolution
+            self._readouts.add(index, device, selected, ticks, resolution, self._now)
+
+    def _parts(self, device: Device, selected: Selected, weight: float) -> list[Part]:
+        parts = []
+        current = device.kind in ("dc_source", "ac_source", "nc_source")
+        for name, ids in self._ids.items():
+            low, high = np.searchsorted(selected.ids, [ids[0], ids[-1] + 1])
+            if low == high:
+                continue
+            neurons = self._neurons[name]
+            number = neurons.model.receptors(neurons.params)
+            if current:
+                if device.receptor:
+                    raise AnimatError(f"{device.name or device.kind}: a current takes no receptor")
+                if neurons.model.core == "relay":
+                    raise AnimatError(f"{device.name or device.kind}: relays take spikes only, not currents")
+                receptor, size = 0, weight
+            else:
+                fault = model_receptor_fault(device.receptor, neurons.model, name, number)
+                if fault:
+                    raise AnimatError(f"{device.name or device.kind}: {fault}")
+                receptor, size = self._onto(name, device.receptor, weight)
+            places = (selected.ids[low:high] - ids[0]).astype(np.uint32)
+            parts.append(Part(self._places[name], places, selected.order[low:high], receptor, size))
+        return parts
+
+    def _note_read(self) -> None:
+        assert self._log is not None
+        self._log.read_by(selected for _, selected, source in self._devices.values() if source is None)
+
+    def detach(self, devices: Sequence[int]) -> None:
+        """Detach devices by index; see `BrainEngine.detach`."""
+        for index in devices:
+            self._device(index)
+        for index in devices:
+            _, _, source = self._devices.pop(index)
+            if source is not None:
+                source.release()
+            self._readouts.remove(index)
+        self._note_read()
+
+    def advance(self, changes: Sequence[Change], until: int) -> BrainReply:
+        """Simulate to tick `until`; see `BrainEngine.advance`."""
+        log, resolution = self._log, self._settings.resolution
+        assert log is not None
+        t0 = time.perf_counter()
+        span = until - self._now
+        if span <= 0 or span % resolution:
+            raise AnimatError(
+                f"the brain stands at {self._now} ns and cannot run to {until} ns: "
+                f"the difference must be a positive multiple of its resolution ({resolution} ns)"
+            )
+        for index, name, value in changes:
+            device, _, source = self._device(index)
+            if source is None:
+                raise AnimatError(f"{device.name or device.kind}.{name} cannot be set: {device.kind} is a sink")
+            source.change(name, value, self._now)
+        for _, _, source in self._devices.values():
+            if source is not None:
+                source.lay_out(self._now, until)
+        t1 = time.perf_counter()
+        self._core.run(span // resolution)
+        t2 = time.perf_counter()
+        self._now = until
+        senders, at = self._core.take_spikes()
+        order = np.argsort(senders, kind="stable")
+        senders, ticks = senders[order], at[order] * resolution
+        counts, records = log.sort(senders, ticks)
+        sample = log.thinned(records)
+        senders, ticks = log.for_devices(senders, ticks)
+        values = self._readouts.advance(senders, ticks, until)
+        spikes = self._recorded(senders, ticks)
+        t3 = time.perf_counter()
+        log.write(records)
+        t4 = time.perf_counter()
+        return BrainReply(
+            time=until,
+            values=values,
+            spikes=spikes,
+            counts=counts,
+            sample=sample,
+            prepare_s=t1 - t0,
+            kernel_s=t2 - t1,
+            read_s=t3 - t2,
+            record_s=t4 - t3,
+            memory_mb=self._memory(),
+        )
+
+    def _memory(self) -> float:
+        """Return the peak memory in MB, looked up once a second."""
+        now = time.monotonic()
+        if now - self._measured > 1.0:
+            self._memory_mb, self._measured = peak_memory_mb(), now
+        return self._memory_mb
+
+    def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
+        """Return the spikes of all spike recorders by time and index."""
+        spikes = {}
+        for index, (device, selected, _) in self._devices.items():
+            if device.kind == "spike_recorder":
+                element, where = selected.find(senders)
+                when = ticks[where]
+                order = np.lexsort((element, when))
+                spikes[index] = element[order].tobytes(), when[order].tobytes()
+        return spikes
+
+    def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
+        """Return parameters or state variables; see `BrainEngine.get`."""
+        if not names:
+            raise AnimatError(f"name what to get of {target}, for example V_m")
+        neurons, places = self._named(target)
+        neurons.check_names(f"{target.population} ({self._model(target.population)})", names)
+        return {name: neurons.get(name)[places].tolist() for name in names}
+
+    def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
+        """Set parameters, silence neurons or cut a projection; see `BrainEngine.set`."""
+        if isinstance(target, ProjectionName):
+            self._cut(target, values)
+            return
+        neurons, places = self._named(target)
+        rest = {name: value for name, value in values.items() if name != "silent"}
+        neurons.check_names(f"{target.population} ({self._model(target.population)})", rest)
+        if "V_th" in rest and np.any(neurons.silent[places]):
+            raise AnimatError(f"{target} is silent; undo that before its threshold is set")
+        fresh: dict[str, Any] = {}
+        for name, value in rest.items():
+            if isinstance(value, list) and len(value) != len(places):
+                raise AnimatError(f"{target}.{name} takes one number or {len(places)}, got {len(value)}")
+            fresh[name] = np.asarray(value, float)
+        if fresh:
+            neurons.set(places, fresh)
+        if "silent" in values:
+            neurons.silence(places, bool(values["silent"]))
+
+    def _cut(self, target: ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
+        for name in values:
+            if name != "cut":
+                raise unknown_name(f"property of the projection {target.pre}->{target.post}:", name, ["cut"])
+        for end in (target.pre, target.post):
+            if end not in self._ids:
+                raise unknown_name("population", end, self._ids)
+        numbers = self._projections.get((target.pre, target.post))
+        if not numbers:
+            raise AnimatError(f"there is no projection {target.pre}->{target.post}")
+        for number in numbers:
+            self._core.cut(number, bool(values["cut"]))
+
+    def reset(self) -> BrainInfo:
+        """Rebuild with the same seed and attach the same devices; see `BrainEngine.reset`."""
+        before = {index: device for index, (device, _, _) in self._devices.items()}
+        self._free()
+        info = self._build(self._own)
+        for index, device in before.items():
+            self._attach(index, device)
+        self._note_read()
+        return info
+
+    def close(self) -> None:
+        """Free everything; may be called twice."""
+        self._free()
+
+    def _free(self) -> None:
+        if self._log is not None:
+            self._log.close()
+        self._core, self._log, self._devices, self._readouts = None, None, {}, Readouts()
+        self._neurons = {}
+
+    def _device(self, index: int) -> tuple[Device, Selected, Source | None]:
+        if index not in self._devices:
+            raise AnimatError(
+                f"there is no device {index}; attached are {', '.join(map(str, self._devices)) or 'none'}"
+            )
+        return self._devices[index]
+
+    def _model(self, population: str) -> str:
+        return self._network.population(population).model
+
+    def _named(self, target: Selection) -> tuple[Neurons, NDArray[np.int64]]:
+        if target.population not in self._neurons:
+            raise unknown_name("population", target.population, self._neurons)
+        neurons = self._neurons[target.population]
+        return neurons, target.resolve(neurons.size)
+
+    def _select(self, selections: Sequence[Selection]) -> Selected:
+        found = []
+        for selection in selections:
+            if selection.population not in self._ids:
+                raise unknown_name("population", selection.population, self._ids)
+            ids = self._ids[selection.population]
+            found.append(ids[selection.resolve(len(ids))])
+        return Selected(np.concatenate(found), ", ".join(map(str, selections)))

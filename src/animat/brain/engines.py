@@ -1,0 +1,78 @@
+"""The brain engines: what serves each, what it needs, and what it says of a network before anything is built."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from animat.brain.compact.memory import expected_memory_bytes as compact_bytes
+from animat.brain.compact.settings import read_settings
+from animat.brain.nest.memory import expected_memory_bytes as nest_bytes
+from animat.brain.network import Network
+from animat.brain.protocol import BrainSettings
+from animat.errors import AnimatError, unknown_name
+
+__all__ = ["ENGINES", "EngineKind", "check_settings", "engine_kind", "is_installed"]
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """A brain engine.
+
+    `worker` is the module that a worker serves, `needs` what must be importable for it, `memory_bytes` what all its
+    processes will take for a network, `check_options` raises for settings that it does not have.
+    """
+
+    worker: str
+    needs: str
+    memory_bytes: Callable[[Network, BrainSettings], float]
+    check_options: Callable[[Mapping[str, object]], object]
+    #: Whether it can hold a brain in several processes, and run scripts.
+    processes: bool = True
+    scripts: bool = True
+
+
+def _no_options(options: Mapping[str, object]) -> None:
+    for name in options:
+        raise AnimatError(f"nest has no settings; {name!r} is none")
+
+
+ENGINES = {
+    "nest": EngineKind(
+        worker="animat.brain.nest.worker",
+        needs="nest",
+        memory_bytes=lambda network, settings: nest_bytes(network, settings.all_virtual_processes, settings.processes),
+        check_options=_no_options,
+    ),
+    "compact": EngineKind(
+        worker="animat.brain.compact.worker",
+        needs="animat.brain.compact._core",
+        memory_bytes=lambda network, settings: compact_bytes(network, settings.options, settings.threads),
+        check_options=read_settings,
+        processes=False,
+        scripts=False,
+    ),
+}
+
+
+def engine_kind(name: str) -> EngineKind:
+    """Return the engine of this name; the error for an unknown one lists those that exist."""
+    if name not in ENGINES:
+        raise unknown_name("brain engine", name, ENGINES)
+    return ENGINES[name]
+
+
+def is_installed(engine: str) -> bool:
+    """Return whether this interpreter has what the engine needs; an experiment may name another interpreter."""
+    return importlib.util.find_spec(engine_kind(engine).needs) is not None
+
+
+def check_settings(engine: str, settings: BrainSettings, *, script: bool = False) -> None:
+    """Raise for what an engine cannot be asked for: settings of its own, several processes, scripts."""
+    kind = engine_kind(engine)
+    kind.check_options(settings.options)
+    if settings.processes > 1 and not kind.processes:
+        raise AnimatError(f"{engine} runs in one process, with `threads`; several processes need the engine nest")
+    if script and not kind.scripts:
+        raise AnimatError(f"{engine} runs network descriptions; the script of a brain needs the engine nest")
