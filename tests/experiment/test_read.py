@@ -322,7 +322,7 @@ def test_what_a_run_checks_before_it_builds(pendulum, monkeypatch):
     bodies = open_bodies(parts)
     try:
         assert check_before_build(parts, bodies) == [(20_000_000, "silence", "brain/A", True, None)]
-        monkeypatch.setattr("animat.experiment.validate.expected_memory_bytes", lambda *_: 1e15)
+        monkeypatch.setattr("animat.brain.engines.nest_bytes", lambda *_: 1e15)
         with pytest.raises(AnimatError, match="GB of memory") as caught:
             check_before_build(parts, bodies)
         assert caught.value.line == 6
@@ -346,7 +346,7 @@ def test_a_script_brain_is_resolved_with_build_only(pendulum):
 
 
 def test_too_little_memory_is_said_before_a_run(pendulum, monkeypatch):
-    monkeypatch.setattr("animat.experiment.validate.expected_memory_bytes", lambda *_: 1e15)
+    monkeypatch.setattr("animat.brain.engines.nest_bytes", lambda *_: 1e15)
     with pytest.raises(AnimatError, match="GB of memory"):
         validate(read_experiment(pendulum()))
 

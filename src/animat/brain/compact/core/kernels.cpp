@@ -12,43 +12,36 @@ namespace ANIMAT_SET {
 inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
 
-// exp(x) for x <= 0, better than 2e-7 relative; 0 below -87.
-inline float exponential(float x) {
-    const float clipped = x < -87.0f ? -87.0f : x;
-    const float n = std::nearbyintf(clipped * 1.44269504f);
-    const float r = fma(n, -0.693145752f, clipped), s = fma(n, -1.42860677e-6f, r);
-    float p = fma(s, 1.0f / 720, 1.0f / 120);
-    p = fma(s, p, 1.0f / 24);
-    p = fma(s, p, 1.0f / 6);
-    p = fma(s, p, 0.5f);
-    p = fma(s, p, 1.0f);
-    p = fma(s, p, 1.0f);
-    const float scale = std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
-    return x < -87.0f ? 0.0f : p * scale;
+// 2^x for x <= 0, better than 2e-7 relative; 0 below -126. Coefficients here and below: Chebyshev fits.
+inline float power_of_two(float x) {
+    const float clipped = x < -127.0f ? -127.0f : x;
+    const float n = std::nearbyintf(clipped), s = clipped - n;
+    float p = fma(s, 1.34004369e-3f, 9.67604194e-3f);
+    p = fma(s, p, 5.55032720e-2f);
+    p = fma(s, p, 2.40221073e-1f);
+    p = fma(s, p, 6.93147207e-1f);
+    p = fma(s, p, 1.00000008f);
+    return p * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
 }
-inline double exponential(double x) { return std::exp(x); }
 
-// x^mu for x > 0 and mu in 0 .. 1, better than 1e-6 relative.
-inline float power(float x, float mu) {
+// log2(x) for x > 0, better than 6e-7.
+inline float logarithm_of_two(float x) {
     const int32_t bits = std::bit_cast<int32_t>(x);
     const int32_t above = (bits - 0x3f3504f3) >> 23;  // so that the mantissa lies in sqrt(1/2) .. sqrt(2)
-    const float m = std::bit_cast<float>(bits - (above << 23)), e = static_cast<float>(above);
-    const float z = (m - 1) / (m + 1), q = z * z;
-    float p = fma(q, 2.0f / 9, 2.0f / 7);
-    p = fma(q, p, 2.0f / 5);
-    p = fma(q, p, 2.0f / 3);
-    p = fma(q, p, 2.0f);
-    const float log2 = fma(z * p, 1.44269504f, e) * mu;
-    const float n = std::nearbyintf(log2), s = (log2 - n) * 0.693147181f;
-    float y = fma(s, 1.0f / 720, 1.0f / 120);
-    y = fma(s, y, 1.0f / 24);
-    y = fma(s, y, 1.0f / 6);
-    y = fma(s, y, 0.5f);
-    y = fma(s, y, 1.0f);
-    y = fma(s, y, 1.0f);
-    return y * std::bit_cast<float>((static_cast<int32_t>(n) + 127) << 23);
+    const float y = std::bit_cast<float>(bits - (above << 23)) - 1.0f;
+    float p = fma(y, 1.72130747e-1f, -2.69509344e-1f);
+    p = fma(y, p, 2.95634105e-1f);
+    p = fma(y, p, -3.59350380e-1f);
+    p = fma(y, p, 4.80629104e-1f);
+    p = fma(y, p, -7.21364045e-1f);
+    p = fma(y, p, 1.44269643f);
+    return fma(y, p, static_cast<float>(above));
 }
-inline double power(double x, double mu) { return std::pow(x, mu); }
+
+constexpr float log2_e = 1.44269504f;
+
+inline float exponential(float x) { return power_of_two(x * log2_e); }
+inline double exponential(double x) { return std::exp(x); }
 
 template <class Real>
 Found update_psc_alpha(const Group<Real> &g) {
@@ -258,7 +251,7 @@ void add_each(Real *slot, const uint16_t *targets, uint32_t count, const Real *w
 
 template <class Real>
 inline Real grown(const Learning<Real> &rule, Real w, Real trace) {
-    if (rule.update == power_law) return w + rule.rate * power(w, rule.mu) * trace;
+    if (rule.update == power_law) return w + rule.rate * std::pow(w, rule.mu) * trace;
     const Real part = w / rule.w_max;
     const Real more = rule.update == additive ? Real(1) : Real(1) - part;
     const Real next = part + rule.rate * more * trace;
@@ -301,43 +294,88 @@ Real learnt(const Learning<Real> &rule, const History<Real> &history, uint32_t t
 
 constexpr uint32_t chunk = 256;
 
-// Most targets fired at most three times between two spikes of a source: their synapses go side by side. The power of
-// a weight that has grown by the fraction x is that of the old one times (1 + x)^mu, whose series is cut at x^4.
+// A rule whose growth is a power of the weight, made ready. A weight w that has grown to w (1 + x) since the source's
+// last spike grows next by w per e (1 + x)^mu, where per = rate trace w^(mu - 1) and e is what is left of the trace;
+// the power of 1 + x is its series up to x^3.
+struct Powers {
+    float gain, exponent, loss, plus, minus, mu, c2, c3;
+    int32_t low, high;
+
+    Powers(const Learning<float> &rule, int32_t before, int32_t now, int32_t delay, float trace)
+        : gain(rule.rate * trace), exponent(rule.mu - 1), loss(rule.alpha * rule.rate),
+          plus(rule.step_over_tau_plus * log2_e), minus(rule.step_over_tau_minus * log2_e), mu(rule.mu),
+          c2(mu * (mu - 1) / 2), c3(c2 * (mu - 2) / 3), low(before - delay), high(now - delay) {}
+
+    float per(float w) const {
+        const float e = exponent * logarithm_of_two(w), most = e > 0.0f ? 0.0f : e;
+        return gain * power_of_two(most);
+    }
+    float left(int32_t time) const {
+        return time > low ? power_of_two(static_cast<float>(low - time) * plus) : 0.0f;
+    }
+    float further(float x) const { return fma(x, fma(x, fma(x, c3, c2), mu), 1.0f); }
+    float shrunk(float w, float trace, int32_t time) const {
+        const float next = fma(-loss * trace * power_of_two(static_cast<float>(time - high) * minus), w, w);
+        return next > 0.0f ? next : 0.0f;
+    }
+};
+
+constexpr float series_holds = 0.03f;
+
+// One synapse of a rule of powers, with the whole history.
+float learnt_power(const Learning<float> &rule, const Powers &powers, const History<float> &history, uint32_t target,
+                   float w, int32_t before, int32_t now, int32_t delay, float trace) {
+    const uint32_t number = history.number[target], held = number < history.size ? number : history.size;
+    const int32_t *const times = history.times + static_cast<size_t>(target) * history.size;
+    const auto at = [&](uint32_t back) { return times[(number - back) & (history.size - 1)]; };
+    uint32_t back = 1;
+    while (back <= held && at(back) > powers.high) ++back;
+    uint32_t oldest = back;
+    while (oldest <= held && at(oldest) > powers.low) ++oldest;
+    const float per = powers.per(w);
+    float x = 0;
+    for (uint32_t k = oldest; k-- > back;) x = fma(per * powers.left(at(k)), powers.further(x), x);
+    if (!(x < series_holds)) return learnt(rule, history, target, w, before, now, delay, trace, true);
+    while (back <= held && at(back) >= powers.high) ++back;
+    w = fma(w, x, w);
+    if (back > held) return w;
+    return powers.shrunk(
+        w, history.traces[static_cast<size_t>(target) * history.size + ((number - back) & (history.size - 1))],
+        at(back));
+}
+
+// Most targets fired at most twice between two spikes of a source: their synapses go side by side.
 inline void learn_powers(const Learning<float> &rule, const History<float> &history, const uint16_t *targets,
                          uint32_t count, float *weights, int32_t before, int32_t now, int32_t delay, float trace) {
+    const Powers powers(rule, before, now, delay, trace);
     alignas(64) Latest<float> latest[chunk];
     alignas(64) int32_t rare[chunk];
-    const int32_t low = before - delay, high = now - delay;
-    const float gain = rule.rate * trace, loss = rule.alpha * rule.rate, mu = rule.mu;
-    const float c2 = mu * (mu - 1) / 2, c3 = c2 * (mu - 2) / 3;
-    const float plus = rule.step_over_tau_plus, minus = rule.step_over_tau_minus;
+    uint16_t found[chunk];
     for (uint32_t first = 0; first < count; first += chunk) {
         const int n = static_cast<int>(count - first < chunk ? count - first : chunk);
         const uint16_t *const t = targets + first;
         float *const weight = weights + first;
         for (int i = 0; i < n; ++i) latest[i] = history.latest[t[i]];
-        int32_t any = 0;
 #pragma GCC ivdep
         for (int i = 0; i < n; ++i) {
-            const int32_t t1 = latest[i].t1, t2 = latest[i].t2, t3 = latest[i].t3;
-            const float w = weight[i];
-            const float e1 = t1 > low ? exponential(static_cast<float>(low - t1) * plus) : 0.0f;
-            const float e2 = t2 > low ? exponential(static_cast<float>(low - t2) * plus) : 0.0f;
-            const float per = gain * power(w, mu) / w;  // growth for a trace of 1, as a fraction
-            const float x2 = per * e2;
-            const float slope = fma(x2, fma(x2, fma(x2, c3, c2), mu), 1.0f);
-            const float x1 = per * e1 * slope;
-            const float k = latest[i].k1 * exponential(static_cast<float>(t1 - high) * minus);
-            const float grown = w * (1.0f + (x2 + x1));
-            const float next = fma(-loss * k, grown, grown);
-            const bool special = t1 >= high || t3 > low || !(x2 < 0.03f);
+            const float w = weight[i], per = powers.per(w);
+            const int32_t t1 = latest[i].t1;
+            const float x2 = per * powers.left(latest[i].t2);
+            const float x = fma(per * powers.left(t1), powers.further(x2), x2);
+            const float next = powers.shrunk(fma(w, x, w), latest[i].k1, t1);
+            const bool special = (t1 >= powers.high) | (latest[i].t3 > powers.low) | !(x < series_holds);
             rare[i] = special;
-            any |= special;
-            weight[i] = special ? w : (next > 0 ? next : 0.0f);
+            weight[i] = special ? w : next;
         }
-        if (any)
-            for (int i = 0; i < n; ++i)
-                if (rare[i]) weight[i] = learnt(rule, history, t[i], weight[i], before, now, delay, trace, true);
+        int many = 0;
+        for (int i = 0; i < n; ++i) {
+            found[many] = static_cast<uint16_t>(i);
+            many += rare[i];
+        }
+        for (int k = 0; k < many; ++k) {
+            const int i = found[k];
+            weight[i] = learnt_power(rule, powers, history, t[i], weight[i], before, now, delay, trace);
+        }
     }
 }
 

@@ -274,18 +274,33 @@ class Drawing {
                 if (rows.count[source]) rows.data[source] = arenas_[thread]->take(format.bytes(rows.count[source]));
                 part.synapses += rows.count[source];
             }
-            std::vector<uint32_t> filled(sources_);
+            std::vector<uint16_t *> next(sources_);
+            for (uint32_t source = 0; source < sources_; ++source) next[source] = rows.targets(source);
             for (uint32_t target = bounds_[block]; target < bounds_[block + 1]; ++target) {
                 find(target, part.targets);
                 Stream for_weight = stream(for_weights, target), for_delay = stream(for_delays, target);
                 for (const uint32_t source : part.targets) {
-                    const uint32_t place = filled[source]++, count = rows.count[source];
-                    rows.targets(source)[place] = static_cast<uint16_t>(target - bounds_[block]);
-                    if (format.weights != Stored::once)
-                        put_weight(part, rows.data[source], count, place, value(weight_, for_weight));
-                    if (format.delays) put_delay(part, rows.data[source], count, place, value(delay_, for_delay));
+                    uint16_t *const at = next[source]++;
+                    *at = static_cast<uint16_t>(target - bounds_[block]);
+                    if (!drawn_weights_ && !format.delays) continue;
+                    const auto place = static_cast<uint32_t>(at - rows.targets(source));
+                    if (drawn_weights_)
+                        put_weight(part, rows.data[source], rows.count[source], place, value(weight_, for_weight));
+                    if (format.delays)
+                        put_delay(part, rows.data[source], rows.count[source], place, value(delay_, for_delay));
                 }
             }
+        });
+        if (format.weights != Stored::once && !drawn_weights_) same_weights();
+    }
+
+    // Plastic synapses begin alike.
+    void same_weights() {
+        pool_.run(found_.blocks.size(), [&](size_t block, int thread) {
+            const Rows &rows = found_.blocks[block];
+            for (uint32_t source = 0; source < sources_; ++source)
+                for (uint32_t place = 0; place < rows.count[source]; ++place)
+                    put_weight(mine_[thread], rows.data[source], rows.count[source], place, weight_.a);
         });
     }
 
@@ -331,6 +346,7 @@ class Drawing {
     const Bounds &bounds_;
     const bool not_itself_;
     const Distribution weight_, delay_;
+    const bool drawn_weights_ = weight_.kind != Distribution::constant;
     std::vector<Part> mine_;
     Wiring found_;
 };
