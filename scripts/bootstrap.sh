@@ -99,8 +99,8 @@ case $(uname -s) in
 MINGW* | MSYS* | CYGWIN*) fail "NEST does not run on Windows itself. Install WSL (wsl --install), clone there, and run make." ;;
 esac
 
-have_compiler
 make_venv
+have_compiler
 log=$venv/install.log
 say "installing animat${extras:+ with $extras} into $venv (a few minutes the first time; log: $log)"
 if ! "$venv/bin/python" -m pip install --disable-pip-version-check --editable ".${extras:+[$extras]}" >"$log" 2>&1; then

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from animat.bench.build import WAYS, BuildComparison, measure_build
 from animat.bench.rates import Rates, measure_rates, references
+from animat.cli.bench_engines import engines
 from animat.cli.bench_layouts import exchange, kernel, scaling
 from animat.cli.network import network_parameters, network_source
 from animat.cli.terminal import ProgressLine, console
@@ -27,7 +28,7 @@ _Settings = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-for command in (exchange, kernel, scaling):
+for command in (exchange, kernel, scaling, engines):
     app.command()(command)
 
 
@@ -41,7 +42,8 @@ def rates(
     duration: Annotated[str, typer.Option(help="How long it runs.")] = "1 s",
     after: Annotated[str, typer.Option(help="When counting begins.")] = "0 ms",
     seed: Annotated[int, typer.Option(help="Seed of wiring, start values and drive.", min=1)] = 1,
-    threads: Annotated[int, typer.Option(help="Cores that NEST uses.", min=1)] = 2,
+    threads: Annotated[int, typer.Option(help="Cores that the engine uses.", min=1)] = 2,
+    engine: Annotated[str, typer.Option(help="What runs it: nest or compact.")] = "nest",
     as_json: _Json = False,
 ) -> None:
     """Let a network run alone and print how fast its populations fire, beside references, and why some are silent.
@@ -58,6 +60,7 @@ def rates(
             after_ms=quantity(after, "ms"),
             seed=seed,
             threads=threads,
+            engine=engine,
             held_against=references(network, parameters) if "library" in source else {},
         )
     if as_json:
@@ -67,7 +70,9 @@ def rates(
 
 
 def _show_rates(found: Rates) -> None:
-    console.print(f"[bold]{found.network}[/], seed {found.seed}, {found.after_ms:g} to {found.until_ms:g} ms")
+    console.print(
+        f"[bold]{found.network}[/], {found.engine}, seed {found.seed}, {found.after_ms:g} to {found.until_ms:g} ms"
+    )
     console.print(
         f"{found.synapses:,} connections built in {found.build_s:.1f} s, {found.until_ms / 1000:g} s simulated in "
         f"{found.kernel_s:.1f} s, {found.memory_mb:,.0f} MB at most\n"

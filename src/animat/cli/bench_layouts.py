@@ -22,7 +22,7 @@ from animat.cli.terminal import ProgressLine, console
 from animat.errors import AnimatError
 from animat.library import library_names, load_network
 
-__all__ = ["exchange", "kernel", "scaling"]
+__all__ = ["check_figure", "described_network", "exchange", "kernel", "scaling"]
 
 #: What is measured when no network is named: a patch of M1 whose 20 ms take 0.1 to 0.3 s on one core.
 _DEFAULT = {"regions": "M1"}
@@ -153,7 +153,7 @@ def kernel(
     Example: animat bench kernel --processes 2
     """
     layout = Layout(processes, threads)
-    described = _described(network, mode, settings, "0.4 mm")
+    described = described_network(network, mode, settings, "0.4 mm")
     with ProgressLine() as progress:
         found = measure_kernel(
             described,
@@ -219,9 +219,9 @@ def scaling(
     Example: animat bench scaling --layouts 1x1,1x2,2x1 --figure scaling.png
     """
     wanted = default_layouts(cores()) if layouts is None else parse_layouts(layouts)
-    described = _described(network, mode, settings, "0.2 mm")
+    described = described_network(network, mode, settings, "0.2 mm")
     if figure is not None:
-        _check_figure(figure)
+        check_figure(figure)
     with ProgressLine() as progress:
         found = measure_scaling(
             described,
@@ -243,7 +243,7 @@ def scaling(
         write_figure(found, figure)
 
 
-def _check_figure(figure: Path) -> None:
+def check_figure(figure: Path) -> None:
     """Refuse, before anything is measured, a figure that cannot be written."""
     if figure.suffix not in (".png", ".svg", ".pdf"):
         raise AnimatError(f"--figure takes a .png, .svg or .pdf file; {figure.name!r} is none", file=figure)
@@ -300,7 +300,8 @@ def _layout_table(*columns: str) -> Table:
     return table
 
 
-def _described(network: str, mode: str | None, settings: list[str] | None, size: str) -> Network:
+def described_network(network: str, mode: str | None, settings: list[str] | None, size: str) -> Network:
+    """Return the network that is asked for; of the rodent brain a patch of M1 of `size`, unless settings say others."""
     parameters = network_parameters(mode, settings or ())
     if network == "rodent-brain":
         parameters = {**_DEFAULT, "size": size, **parameters}

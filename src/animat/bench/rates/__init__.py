@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from animat.brain.engines import check_settings, engine_kind
 from animat.brain.mean_input import mean_input, why_silent
-from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.protocol import BrainSettings, Progress
 from animat.brain.remote import BrainLink
@@ -49,6 +49,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """Rates of a network that ran alone from `after_ms` to `until_ms`, and what it took."""
 
     network: str
+    engine: str
     seed: int
     after_ms: float
     until_ms: float
@@ -68,10 +69,11 @@ def measure_rates(
     seed: int = 1,
     threads: int = 1,
     virtual_processes: int | None = None,
+    engine: str = "nest",
     held_against: Mapping[str, Reference] | None = None,
     spikes: Path | None = None,
 ) -> Rates:
-    """Build a network with NEST in a process of its own, let it run without a body, and count.
+    """Build a network with an engine in a process of its own, let it run without a body, and count.
 
     `spikes` is a file that gets all spikes as `animat.brain.protocol.SHARD_DTYPE` records. Times are rounded up to
     whole steps of 20 ms.
@@ -79,19 +81,20 @@ def measure_rates(
     steps, first = (-(-round(ms * 1e6) // _STEP) for ms in (until_ms, after_ms))
     if after_ms < 0 or not 0 <= first < steps:
         raise AnimatError(f"the time to count must begin before it ends, got {after_ms:g} to {until_ms:g} ms")
-    check_room(expected_memory_bytes(network, virtual_processes or threads))
+    settings = BrainSettings(
+        seed=seed,
+        step=_STEP,
+        threads=threads,
+        virtual_processes=virtual_processes,
+        record=("*",) if spikes else (),
+        shard=str(spikes) if spikes else None,
+    )
+    check_settings(engine, settings)
+    check_room(engine_kind(engine).memory_bytes(network, settings))
     counts = np.zeros(len(network.populations))
     kernel_s = memory_mb = 0.0
-    link = BrainLink("nest")
+    link = BrainLink(engine)
     try:
-        settings = BrainSettings(
-            seed=seed,
-            step=_STEP,
-            threads=threads,
-            virtual_processes=virtual_processes,
-            record=("*",) if spikes else (),
-            shard=str(spikes) if spikes else None,
-        )
         info = link.load(network, settings, lambda what, done: progress(f"building: {what}", done))
         for step in range(steps):
             progress("running the network", step / steps)
@@ -105,6 +108,7 @@ def measure_rates(
     rates = {one.name: n / one.size / seconds for one, n in zip(network.populations, counts.tolist(), strict=True)}
     return Rates(
         network=network.name,
+        engine=engine,
         seed=seed,
         after_ms=first * _STEP / 1e6,
         until_ms=steps * _STEP / 1e6,

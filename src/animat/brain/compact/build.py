@@ -6,7 +6,9 @@ its rows, so they are others than NEST's of the same seed; the rest is drawn by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,9 @@ from animat.brain.protocol import Progress
 from animat.brain.rules import needs_layout
 
 __all__ = ["connect", "initial_values", "receptor_of", "steps"]
+
+#: Projections of more synapses than this are reported while they are drawn, every so many seconds.
+_LONG, _LOOK_S = 10_000_000, 0.25
 
 #: Streams of random numbers: projections count from 0, drives and devices from these.
 DRIVES, DEVICES = 1 << 40, 1 << 41
@@ -80,10 +85,15 @@ def connect(
     total, done = sum(expected), 0
     made: dict[tuple[str, str], list[int]] = {}
     for place, projection in enumerate(network.projections):
-        progress(_counted(projection.name, done, total), done / total if total else 1.0)
         pre, post = known[projection.pre], known[projection.post]
         model = MODELS[post.model]
-        number = core.add_projection(
+
+        def report(part: float, name: str = projection.name, begun: int = done, size: float = expected[place]) -> None:
+            so_far = begun + part * size
+            progress(_counted(name, so_far, total), min(1.0, so_far / total) if total else 1.0)
+
+        draw = partial(
+            core.add_projection,
             pre=places[pre.name],
             post=places[post.name],
             rule=_rule(projection, pre, post, seed, place),
@@ -96,10 +106,21 @@ def connect(
             plastic=_plastic(projection.synapse, h) if isinstance(projection.synapse, Stdp) else None,
             stream=place,
         )
+        report(0.0)
+        number = _watched(core, draw, report) if expected[place] > _LONG else draw()
         made.setdefault((projection.pre, projection.post), []).append(number)
         done += core.synapses(number)
     progress("connected", 1.0)
     return made
+
+
+def _watched(core: Any, draw: Callable[[], int], report: Callable[[float], None]) -> int:
+    """Draw in another thread and report how far it is."""
+    with ThreadPoolExecutor(1) as beside:
+        drawing = beside.submit(draw)
+        while not wait([drawing], _LOOK_S).done:
+            report(core.drawn())
+        return drawing.result()
 
 
 def _counted(name: str, done: float, total: float) -> str:

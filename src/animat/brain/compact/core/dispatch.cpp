@@ -1,6 +1,9 @@
 // Which of the compiled sets of inner loops this machine can run.
 #include "kernels.hpp"
 
+#include <cstdlib>
+#include <string>
+
 namespace animat {
 
 #define ANIMAT_DECLARE(set)                      \
@@ -25,7 +28,10 @@ struct Chosen {
     Chosen() {
 #ifdef ANIMAT_X86
         __builtin_cpu_init();
-        const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        const char *const asked = std::getenv("ANIMAT_INSTRUCTION_SET");
+        const std::string most = asked ? asked : "avx512";
+        if (most == "plain") return;
+        const bool wide = most != "avx2" && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
         if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
             name = wide ? "avx512" : "avx2";

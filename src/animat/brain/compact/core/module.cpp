@@ -152,6 +152,7 @@ NB_MODULE(_core, m) {
         .def("add_projection", &add_projection, nb::arg("pre"), nb::arg("post"), nb::arg("rule"), nb::arg("autapses"),
              nb::arg("weight"), nb::arg("delay"), nb::arg("receptor"), nb::arg("magnitude"), nb::arg("weights"),
              nb::arg("plastic").none(), nb::arg("stream"))
+        .def("drawn", &Simulation::drawn)
         .def("synapses", &Simulation::synapses)
         .def("delays", &Simulation::delays)
         .def("cut", &Simulation::cut)

@@ -1,6 +1,7 @@
 // Threads that carry out numbered tasks, whoever is free the next one.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -28,15 +29,21 @@ class Pool {
 
     int size() const { return size_; }
 
+    // The part of the present tasks that somebody has taken.
+    double fraction() const {
+        const size_t count = count_.load();
+        return count ? std::min(1.0, static_cast<double>(next_.load()) / static_cast<double>(count)) : 0;
+    }
+
     // Call work(task, thread) for tasks 0 .. count - 1; returns when all are done, and throws what the first threw.
     void run(size_t count, const std::function<void(size_t, int)> &work) {
+        count_ = count;
+        next_ = 0;
         if (size_ == 1 || count == 1) {
-            for (size_t task = 0; task < count; ++task) work(task, 0);
+            for (size_t task = 0; task < count; ++task, ++next_) work(task, 0);
             return;
         }
         work_ = &work;
-        count_ = count;
-        next_ = 0;
         failure_ = nullptr;
         busy_.store(size_ - 1);
         round_.fetch_add(1);
@@ -56,7 +63,7 @@ class Pool {
         } catch (...) {
             std::scoped_lock lock(mutex_);
             if (!failure_) failure_ = std::current_exception();
-            next_ = count_;
+            next_ = count_.load();
         }
     }
 
@@ -76,7 +83,7 @@ class Pool {
     int size_;
     std::vector<std::thread> helpers_;
     const std::function<void(size_t, int)> *work_ = nullptr;
-    size_t count_ = 0;
+    std::atomic<size_t> count_{0};
     std::atomic<size_t> next_{0};
     std::atomic<int> busy_{0};
     std::atomic<unsigned> round_{0};

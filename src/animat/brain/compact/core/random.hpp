@@ -8,6 +8,30 @@
 
 namespace animat {
 
+// 256 layers of the same area under a falling density (Marsaglia & Tsang 2000, doi:10.18637/jss.v005.i08): the width of
+// each, the outermost with its tail, and the density at it.
+struct Layers {
+    double x[257], f[257];
+
+    template <class Density, class Inverse>
+    Layers(double r, double area, Density density, Inverse inverse) {
+        x[0] = area / density(r);
+        x[1] = r;
+        for (int i = 2; i < 256; ++i) x[i] = inverse(area / x[i - 1] + density(x[i - 1]));
+        x[256] = 0;
+        for (int i = 0; i < 257; ++i) f[i] = density(x[i]);
+    }
+
+    double below(int layer, double u) const { return f[layer] + u * (f[layer + 1] - f[layer]); }
+};
+
+inline const Layers exponentials(
+    7.69711747013104972, 3.9496598225815571993e-3, [](double x) { return std::exp(-x); },
+    [](double y) { return -std::log(y); });
+inline const Layers normals(
+    3.6541528853610088, 4.92867323399e-3, [](double x) { return std::exp(-x * x / 2); },
+    [](double y) { return std::sqrt(-2 * std::log(y)); });
+
 // xoshiro256++ 1.0 (Blackman & Vigna 2021, doi:10.1145/3460772), its state filled by splitmix64.
 class Stream {
   public:
@@ -45,17 +69,29 @@ class Stream {
         return static_cast<uint32_t>(((held_ & 0xffffffffu) * n) >> 32);
     }
 
-    double exponential() { return -std::log(uniform()); }
+    double exponential() {
+        double beyond = 0;
+        while (true) {
+            const uint64_t drawn = bits();
+            const int layer = drawn & 255;
+            const double x = fraction(drawn) * exponentials.x[layer];
+            if (x < exponentials.x[layer + 1]) return beyond + x;
+            if (layer == 0)
+                beyond += exponentials.x[1];
+            else if (exponentials.below(layer, uniform()) < std::exp(-x))
+                return beyond + x;
+        }
+    }
 
     double normal() {
-        if (spare_) {
-            spare_ = false;
-            return kept_;
+        while (true) {
+            const uint64_t drawn = bits();
+            const int layer = drawn & 255;
+            const double x = fraction(drawn) * normals.x[layer], sign = drawn & 256 ? -1 : 1;
+            if (x < normals.x[layer + 1]) return sign * x;
+            if (layer == 0) return sign * far_normal();
+            if (normals.below(layer, uniform()) < std::exp(-x * x / 2)) return sign * x;
         }
-        const double radius = std::sqrt(-2 * std::log(uniform())), angle = 6.283185307179586477 * uniform();
-        spare_ = true;
-        kept_ = radius * std::sin(angle);
-        return radius * std::cos(angle);
     }
 
     // Poisson: by products of uniform numbers where the mean is small, else by transformed rejection
@@ -80,6 +116,19 @@ class Stream {
     }
 
   private:
+    static double fraction(uint64_t drawn) { return static_cast<double>(drawn >> 11) * 0x1p-53; }
+
+    // Beyond the outermost layer (Marsaglia 1964, doi:10.1080/00401706.1964.10490150).
+    double far_normal() {
+        const double r = normals.x[1];
+        double x, y;
+        do {
+            x = -std::log(uniform()) / r;
+            y = -std::log(uniform());
+        } while (2 * y < x * x);
+        return r + x;
+    }
+
     static uint64_t mixed(uint64_t z) {
         z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
         z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
@@ -96,9 +145,8 @@ class Stream {
     }
 
     uint64_t s_[4];
-    double kept_ = 0;
     uint64_t held_ = 0;
-    bool spare_ = false, half_ = false;
+    bool half_ = false;
 };
 
 }  // namespace animat

@@ -239,6 +239,8 @@ class Engine final : public Simulation {
         return static_cast<int>(projections_.size()) - 1;
     }
 
+    double drawn() const override { return pool_.fraction(); }
+
     uint64_t synapses(int projection) const override { return projections_.at(projection)->wiring.synapses; }
 
     std::pair<int64_t, int64_t> delays(int projection) const override {

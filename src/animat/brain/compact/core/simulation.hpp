@@ -56,6 +56,8 @@ class Simulation {
     virtual void set_state(int population, int state, const double *values) = 0;
 
     virtual int add_projection(const ProjectionSpec &spec) = 0;
+    // About how much of what is being drawn is there; may be asked by another thread.
+    virtual double drawn() const = 0;
     virtual uint64_t synapses(int projection) const = 0;
     // Shortest and longest, in steps.
     virtual std::pair<int64_t, int64_t> delays(int projection) const = 0;

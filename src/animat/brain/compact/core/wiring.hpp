@@ -58,6 +58,7 @@ class Drawing {
   private:
     struct Part {
         std::vector<uint32_t> targets;
+        std::vector<double> points;
         uint64_t synapses = 0;
         bool negative = false, positive = false;
         int64_t shortest = std::numeric_limits<int64_t>::max(), longest = 0;
@@ -106,13 +107,16 @@ class Drawing {
         Stream for_weight = stream(for_weights, source), for_delay = stream(for_delays, source);
         size_t begin = 0;
         for (size_t block = 0; begin < targets.size(); ++block) {
-            size_t end = begin;
-            while (end < targets.size() && targets[end] < bounds_[block + 1]) ++end;
+            const size_t end = std::lower_bound(targets.begin() + static_cast<ptrdiff_t>(begin), targets.end(),
+                                                bounds_[block + 1]) -
+                               targets.begin();
             const uint32_t count = static_cast<uint32_t>(end - begin);
             if (!count) continue;
             uint8_t *const row = arena.take(format.bytes(count));
             auto *const to = reinterpret_cast<uint16_t *>(row);
-            for (uint32_t i = 0; i < count; ++i) to[i] = static_cast<uint16_t>(targets[begin + i] - bounds_[block]);
+            const uint32_t *const from = &targets[begin];
+            const uint32_t first = bounds_[block];
+            for (uint32_t i = 0; i < count; ++i) to[i] = static_cast<uint16_t>(from[i] - first);
             if (weights)
                 for (uint32_t i = 0; i < count; ++i) put_weight(part, row, count, i, value(weight_, for_weight));
             if (format.delays)
@@ -163,70 +167,116 @@ class Drawing {
         by_source([&](uint32_t source, Part &part) { part.targets.push_back(source); });
     }
 
-    // Sources above each other have the same hazards; along z the clock runs over a list of trials.
+    // What sources above each other have in common: the hazard of one draw at each column of targets, the number of
+    // draws for each neuron there, and the hazards of all columns before, all times their draws.
+    struct Columns {
+        std::vector<double> hazard, one_over, before;
+        std::vector<uint32_t> draws, guide;  // the guide: where to begin to look for a point
+        double scale;
+    };
+
+    // p = 1, as a hazard: a draw fails once in 10^26.
+    static constexpr double certain = 60;
+
     void carry_out(const OnLattices &rule) {
-        const uint32_t columns = rule.from[0] * rule.from[1], tx = rule.to[0], ty = rule.to[1], tz = rule.to[2];
+        const uint32_t columns = rule.from[0] * rule.from[1], tz = rule.to[2];
         std::vector<std::vector<uint32_t>> trials(rule.from[2]);
         for (uint32_t z = 0; z < rule.from[2]; ++z)
             for (uint32_t to = 0; to < tz; ++to)
                 for (uint32_t site = 0; site < rule.to_site; ++site)
                     for (int32_t draw = 0; draw < rule.draws[2][z * tz + to]; ++draw)
                         trials[z].push_back(to * rule.to_site + site);
-        std::vector<std::vector<double>> tables(pool_.size());
+        std::vector<Columns> tables(pool_.size());
         pool_.run(columns, [&](size_t column, int thread) {
             const uint32_t x = static_cast<uint32_t>(column) / rule.from[1], y = column % rule.from[1];
-            auto &hazard = tables[thread];
-            hazard.resize(size_t(tx) * ty);
-            for (uint32_t i = 0; i < tx; ++i)
-                for (uint32_t j = 0; j < ty; ++j) {
-                    const double p = rule.center * rule.chance[0][x * tx + i] * rule.chance[1][y * ty + j];
-                    hazard[size_t(i) * ty + j] = p < 1 ? -std::log1p(-p) : std::numeric_limits<double>::infinity();
-                }
+            Columns &table = tables[thread];
+            tabulate(rule, x, y, table);
+            const bool sure = std::all_of(table.hazard.begin(), table.hazard.end(),
+                                          [](double hazard) { return hazard == certain; });
             for (uint32_t z = 0; z < rule.from[2]; ++z)
                 for (uint32_t site = 0; site < rule.from_site; ++site) {
-                    const uint32_t source =
-                        ((x * rule.from[1] + y) * rule.from[2] + z) * rule.from_site + site;
+                    const uint32_t source = ((x * rule.from[1] + y) * rule.from[2] + z) * rule.from_site + site;
                     mine_[thread].targets.clear();
-                    lattice_targets(rule, source, x, y, trials[z], hazard, mine_[thread]);
+                    if (sure)
+                        all_of(rule, source, table, trials[z], mine_[thread].targets);
+                    else if (!trials[z].empty() && table.before.back() > 0)
+                        some_of(rule, source, table, trials[z], mine_[thread]);
                     keep(source, mine_[thread], *arenas_[thread]);
                 }
         });
     }
 
-    void lattice_targets(const OnLattices &rule, uint32_t source, uint32_t x, uint32_t y,
-                         const std::vector<uint32_t> &trials, const std::vector<double> &hazards, Part &part) const {
-        const uint32_t tx = rule.to[0], ty = rule.to[1], deep = rule.to[2] * rule.to_site;
-        Stream random = stream(for_pairs, source);
-        double clock = random.exponential();
+    static void tabulate(const OnLattices &rule, uint32_t x, uint32_t y, Columns &table) {
+        const uint32_t tx = rule.to[0], ty = rule.to[1];
+        const size_t number = size_t(tx) * ty;
+        table.hazard.resize(number);
+        table.draws.resize(number);
+        table.one_over.resize(number);
+        table.before.resize(number + 1);
+        double sum = 0;
         for (uint32_t i = 0; i < tx; ++i) {
-            const uint32_t along_x = static_cast<uint32_t>(rule.draws[0][x * tx + i]);
-            if (!along_x) continue;
+            const double along_x = rule.center * rule.chance[0][x * tx + i];
+            const auto draws_x = static_cast<uint32_t>(rule.draws[0][x * tx + i]);
             for (uint32_t j = 0; j < ty; ++j) {
-                const uint32_t images = along_x * static_cast<uint32_t>(rule.draws[1][y * ty + j]);
-                const size_t number = images * trials.size();
-                const double hazard = hazards[size_t(i) * ty + j];
-                if (clock >= hazard * static_cast<double>(number)) {
-                    clock -= hazard * static_cast<double>(number);
-                    continue;
-                }
-                const uint32_t base = (i * ty + j) * deep;
-                const bool sure = hazard == std::numeric_limits<double>::infinity();
-                for (size_t trial = 0; trial < number;) {
-                    if (!sure) {
-                        const double left = hazard * static_cast<double>(number - trial);
-                        if (clock >= left) {
-                            clock -= left;
-                            break;
-                        }
-                        trial += std::min(number - trial - 1, static_cast<size_t>(clock / hazard));
-                        clock = random.exponential();
-                    }
-                    const uint32_t target = base + trials[images == 1 ? trial : trial / images];
-                    if (!(not_itself_ && target == source)) part.targets.push_back(target);
-                    ++trial;
-                }
+                const size_t at = size_t(i) * ty + j;
+                const double p = along_x * rule.chance[1][y * ty + j];
+                table.hazard[at] = p < 1 ? std::min(certain, -std::log1p(-p)) : certain;
+                table.one_over[at] = 1 / table.hazard[at];
+                table.draws[at] = draws_x * static_cast<uint32_t>(rule.draws[1][y * ty + j]);
+                table.before[at] = sum;
+                sum += table.hazard[at] * table.draws[at];
             }
         }
+        table.before[number] = sum;
+        table.scale = static_cast<double>(number) / sum;
+        table.guide.resize(number + 1);
+        uint32_t column = 0;
+        for (size_t g = 0; g <= number; ++g) {
+            const double from = (static_cast<double>(g) - 1e-6) / table.scale;
+            while (column + 1 < number && table.before[column + 1] <= from) ++column;
+            table.guide[g] = column;
+        }
+    }
+
+    void all_of(const OnLattices &rule, uint32_t source, const Columns &table, const std::vector<uint32_t> &trials,
+                std::vector<uint32_t> &targets) const {
+        const uint32_t deep = rule.to[2] * rule.to_site;
+        for (size_t column = 0; column < table.draws.size(); ++column)
+            for (size_t trial = 0; trial < table.draws[column] * trials.size(); ++trial) {
+                const uint32_t target = static_cast<uint32_t>(column) * deep + trials[trial / table.draws[column]];
+                if (!(not_itself_ && target == source)) targets.push_back(target);
+            }
+    }
+
+    // All draws lie on a line, each as long as its hazard l = -log(1 - p); those that random points hit (on average one
+    // on a length of 1) succeed: none hits with probability exp(-l) = 1 - p.
+    void some_of(const OnLattices &rule, uint32_t source, const Columns &table, const std::vector<uint32_t> &trials,
+                 Part &part) const {
+        const uint32_t deep = rule.to[2] * rule.to_site;
+        const double number = static_cast<double>(trials.size()), unit = 1 / number;
+        const double *const before = table.before.data();
+        const double end = before[table.draws.size()];
+        Stream random = stream(for_pairs, source);
+        auto &points = part.points;
+        points.clear();
+        for (double at = random.exponential() * unit; at < end; at += random.exponential() * unit) points.push_back(at);
+        part.targets.resize(points.size());
+        uint32_t *next = part.targets.data();
+        uint64_t latest = ~uint64_t(0);
+        for (const double at : points) {
+            uint32_t column = table.guide[static_cast<uint32_t>(at * table.scale)];
+            while (before[column + 1] <= at) ++column;
+            const uint32_t draws = table.draws[column];
+            const int32_t last = static_cast<int32_t>(draws * trials.size()) - 1;
+            const auto hit = static_cast<int32_t>((at - before[column]) * number * table.one_over[column]);
+            const auto draw = static_cast<uint32_t>(std::min(last, hit));
+            const uint32_t target = column * deep + trials[draws == 1 ? draw : draw / draws];
+            const uint64_t name = static_cast<uint64_t>(column) << 32 | draw;
+            *next = target;
+            next += (name != latest) & !(not_itself_ && target == source);
+            latest = name;
+        }
+        part.targets.resize(next - part.targets.data());
     }
 
     // Sources of every target are drawn twice with the same numbers: once to count, once to fill.
@@ -290,17 +340,10 @@ class Drawing {
                         put_delay(part, rows.data[source], rows.count[source], place, value(delay_, for_delay));
                 }
             }
-        });
-        if (format.weights != Stored::once && !drawn_weights_) same_weights();
-    }
-
-    // Plastic synapses begin alike.
-    void same_weights() {
-        pool_.run(found_.blocks.size(), [&](size_t block, int thread) {
-            const Rows &rows = found_.blocks[block];
-            for (uint32_t source = 0; source < sources_; ++source)
+            // plastic synapses begin alike
+            for (uint32_t source = 0; source < sources_ && format.weights != Stored::once && !drawn_weights_; ++source)
                 for (uint32_t place = 0; place < rows.count[source]; ++place)
-                    put_weight(mine_[thread], rows.data[source], rows.count[source], place, weight_.a);
+                    put_weight(part, rows.data[source], rows.count[source], place, weight_.a);
         });
     }
 
