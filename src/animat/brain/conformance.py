@@ -8,12 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import numpy as np
 
 from animat.brain.network import Constant, Drive, FixedIndegree, Network, Population, Projection, Uniform
-from animat.brain.protocol import SHARD_DTYPE, BrainEngine, BrainReply, BrainSettings, Change, Device, Selection
+from animat.brain.protocol import (
+    SHARD_DTYPE,
+    BrainEngine,
+    BrainInfo,
+    BrainReply,
+    BrainSettings,
+    Change,
+    Device,
+    SavingEngine,
+    Selection,
+)
 from animat.errors import AnimatError
 
 __all__ = ["check_brain_engine", "example_network"]
@@ -45,7 +56,7 @@ def example_network(model: str = "iaf_psc_alpha") -> Network:
 
 
 def check_brain_engine(make_engine: MakeEngine, network: Network | None = None, *, processes: int = 1) -> None:
-    """Run an engine through what the loop relies on.
+    """Run an engine through what the loop relies on, and what its capability "save" promises.
 
     Parameters
     ----------
@@ -74,6 +85,7 @@ def check_brain_engine(make_engine: MakeEngine, network: Network | None = None, 
         _get_set,
         _sources,
         _each,
+        _save_restore,
     ):
         check(case)
 
@@ -94,6 +106,12 @@ class _Case:
     @contextmanager
     def loaded(self, seed: int = 1, shard: Path | None = None) -> Iterator[BrainEngine]:
         """Make an engine, load the network, and close it in the end."""
+        with self.opened(seed, shard) as (engine, _):
+            yield engine
+
+    @contextmanager
+    def opened(self, seed: int = 1, shard: Path | None = None) -> Iterator[tuple[BrainEngine, BrainInfo]]:
+        """Do the same, and say what `load` returned."""
         settings = BrainSettings(
             seed=seed,
             step=_STEP,
@@ -106,7 +124,7 @@ class _Case:
             info = engine.load(self.network, settings, lambda _what, _done: None)
             sizes = {population.name: population.size for population in self.network.populations}
             _require(info.sizes() == sizes, f"load returns population sizes {info.sizes()}, expected {sizes}")
-            yield engine
+            yield engine, info
         finally:
             engine.close()
             engine.close()
@@ -300,3 +318,38 @@ def _each(case: _Case) -> None:
     _require(isinstance(values, list) and len(values) == 3, "a sink per neuron does not return a list of its values")
     assert isinstance(values, list)
     _require(values[1] > 0.0 and values[0] == values[2] == 0.0, "elements are not in the order of the selection")
+
+
+def _save_restore(case: _Case) -> None:
+    """Check, of an engine that can save, that a brain goes on from a saved state as if never interrupted."""
+    first, second = (Selection(population.name) for population in case.network.populations)
+    devices = [
+        *_watch(case.network),
+        Device(name="rates", kind="population_rate", neurons=(first,), delay_ms=5.0),
+        Device(name="each", kind="leaky_integrator_alpha", neurons=(first,), each=True),
+        Device(name="noise", kind="poisson", neurons=(second,), weight=100.0),
+        Device(name="regular", kind="fixed_frequency", neurons=(second,), weight=100.0),
+        Device(name="current", kind="dc_source", neurons=(second,)),
+    ]
+    with tempfile.TemporaryDirectory() as folder, case.opened() as (engine, info):
+        if "save" not in info.capabilities:
+            return
+        saved = Path(folder) / "state"
+        noise, regular, current = (found := engine.attach(devices))[-3:]
+        engine.set(Selection(first.population, indices=(1,)), {"silent": True})
+        _run(engine, 3, 0, [(noise, "rate", 2000.0), (regular, "rate", 37.0), (current, "amplitude", 50.0)])
+        cast(SavingEngine, engine).save(str(saved))
+        expected = _run(engine, 5, 3)
+        with case.loaded() as other:
+            other.attach(devices)
+            cast(SavingEngine, other).restore(str(saved))
+            replies = _run(other, 5, 3)
+        _require(_spikes(replies, found[:2]) == _spikes(expected, found[:2]), "spikes differ after a restore")
+        for what in ("values", "counts"):
+            same = [getattr(reply, what) for reply in replies] == [getattr(reply, what) for reply in expected]
+            _require(same, f"{what} differ after a restore")
+        with case.loaded(seed=2) as another:
+            another.attach(devices)
+            _refused(
+                partial(cast(SavingEngine, another).restore, str(saved)), "a state that was saved with another seed"
+            )

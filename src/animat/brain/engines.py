@@ -13,7 +13,7 @@ from animat.brain.network import Network
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["ENGINES", "EngineKind", "check_settings", "engine_kind", "is_installed"]
+__all__ = ["ENGINES", "EngineKind", "cannot_save", "check_settings", "engine_kind", "is_installed"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class EngineKind:
     #: Whether it can hold a brain in several processes, and run scripts.
     processes: bool = True
     scripts: bool = True
+    #: Whether a brain's whole state can be saved and restored.
+    saves: bool = False
 
 
 def _no_options(options: Mapping[str, object]) -> None:
@@ -52,6 +54,7 @@ ENGINES = {
         check_options=read_settings,
         processes=False,
         scripts=False,
+        saves=True,
     ),
 }
 
@@ -61,6 +64,12 @@ def engine_kind(name: str) -> EngineKind:
     if name not in ENGINES:
         raise unknown_name("brain engine", name, ENGINES)
     return ENGINES[name]
+
+
+def cannot_save(engine: str) -> AnimatError:
+    """Return the error for an engine whose state is asked for and cannot be saved."""
+    able = ", ".join(f"brain: {{engine: {name}}}" for name, kind in ENGINES.items() if kind.saves)
+    return AnimatError(f"the state of a brain in {engine} cannot be saved or restored; this can: {able}")
 
 
 def is_installed(engine: str) -> bool:

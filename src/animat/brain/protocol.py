@@ -28,6 +28,7 @@ __all__ = [
     "PopulationInfo",
     "Progress",
     "ProjectionName",
+    "SavingEngine",
     "Selection",
 ]
 
@@ -220,3 +221,22 @@ class BrainEngine(Protocol):
 
     def close(self) -> None:
         """Free everything; may be called twice."""
+
+
+class SavingEngine(BrainEngine, Protocol):
+    """An engine with the capability "save": a brain goes on from a saved state bit by bit as if never interrupted."""
+
+    def save(self, folder: str) -> None:
+        """Write the whole state, between two advances, into files of a folder, which is made if it is missing."""
+
+    def restore(self, folder: str) -> None:
+        """Take a state from `save` of the same network, seed and resolution.
+
+        The same devices must be attached in the same order; they get the values that they had. The number of threads
+        may differ where an engine says nothing else.
+
+        Raises
+        ------
+        AnimatError
+            If the folder holds no whole state, or one of another network; says what differs.
+        """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,27 @@ class Readouts:
         """Detach a sink; one that is not here is left alone."""
         if index in self._members:
             self._members.pop(index)[0].drop(index)
+
+    @property
+    def begun(self) -> list[int]:
+        """The tick at which each sink was attached."""
+        return [bank.begun for bank, _, _ in self._members.values()]
+
+    def save(self) -> list[Any]:
+        """Return the state of all sinks, for `restore`."""
+        elements = [bank.states(places) for bank, places, _ in self._members.values()]
+        return [elements, [[bank.now, *bank.late] for bank in self._in_use()]]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take a state from `save` of the same sinks, added in the same order and at the same ticks."""
+        elements, banks = state
+        for (bank, places, _), states in zip(self._members.values(), elements, strict=True):
+            bank.set_states(places, states)
+        for bank, (now, senders, arrival) in zip(self._in_use(), banks, strict=True):
+            bank.now, bank.late = now, (senders, arrival)
+
+    def _in_use(self) -> list[_Bank]:
+        return list({id(bank): bank for bank, _, _ in self._members.values()}.values())
 
     def advance(self, senders: _Ints, ticks: _Ints, until: int) -> list[float | list[float]]:
         """Take the spikes of a step, ascending by sender, and return the values (mV or Hz) at its end."""
@@ -101,12 +123,12 @@ class _Bank:
     def __init__(self, filter_: _Filter, delay: int, now: int) -> None:
         self._filter = filter_
         self._delay = delay
-        self._now = now
+        self.begun = self.now = now
         self.v, self._i, self._d, self._jump = (np.zeros(0) for _ in range(4))
-        self._late: tuple[_Ints, _Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.late: tuple[_Ints, _Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
         self._ranges: dict[int, tuple[int, int, int]] = {}
         self._others: dict[int, tuple[slice, Selected, bool]] = {}
-        self._bounds: tuple[_Ints, _Ints, _Ints] = (self._late[0],) * 3
+        self._bounds: tuple[_Ints, _Ints, _Ints] = (self.late[0],) * 3
 
     def grow(self, index: int, neurons: Selected, jump: float, *, each: bool) -> slice:
         """Add the elements of a sink, at rest, and return their places."""
@@ -120,6 +142,15 @@ class _Bank:
         self._arrange()
         return slice(first, first + size)
 
+    def states(self, places: slice) -> _Array:
+        """Return voltage, current and drive of some elements as rows."""
+        return np.stack([state[places] for state in (self.v, self._i, self._d)])
+
+    def set_states(self, places: slice, states: _Array) -> None:
+        """Set what `states` returns."""
+        for state, row in zip((self.v, self._i, self._d), states, strict=True):
+            state[places] = row
+
     def drop(self, index: int) -> None:
         """Take no more spikes for a sink."""
         self._ranges.pop(index, None)
@@ -132,7 +163,7 @@ class _Bank:
 
     def advance(self, senders: _Ints, ticks: _Ints, until: int) -> None:
         """Bring all elements to tick `until`, with the spikes since the last call."""
-        f, time = self._filter, (until - self._now) / 1e6
+        f, time = self._filter, (until - self.now) / 1e6
         decay, since = math.exp(-time / f.tau_s), np.array([time])
         self.v = self.v * math.exp(-time / f.tau_m) + self._i * f.once(since) / f.c_m
         if f.alpha:
@@ -140,14 +171,14 @@ class _Bank:
             self._i += self._d * time
             self._d *= decay
         self._i *= decay
-        self._now = until
+        self.now = until
         arrival = ticks + self._delay
-        if len(self._late[0]):
-            senders, arrival = np.concatenate([self._late[0], senders]), np.concatenate([self._late[1], arrival])
+        if len(self.late[0]):
+            senders, arrival = np.concatenate([self.late[0], senders]), np.concatenate([self.late[1], arrival])
             order = np.argsort(senders, kind="stable")
             senders, arrival = senders[order], arrival[order]
         due = arrival <= until
-        self._late = senders[~due], arrival[~due]
+        self.late = senders[~due], arrival[~due]
         if due.any():
             self._add(senders[due], (until - arrival[due]) / 1e6)
 

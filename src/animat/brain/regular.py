@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from animat.errors import AnimatError
 
@@ -49,7 +50,19 @@ class RegularTrains:
         self.laid_until = max(until, now + _AHEAD) if self._next is None else until
         if self._next is not None:
             self.rates, self._next = self._next, None
+        return self.ticks()
+
+    def ticks(self) -> list[list[int]]:
+        """Return the ticks of the spikes of every element that are laid out."""
         return [self._spikes(rate, phase) for rate, phase in zip(self.rates, self.phases, strict=True)]
+
+    def save(self) -> list[Any]:
+        """Return the state, for `restore`."""
+        return [self.rates, self.phases, self.since, self.laid_until, self._next]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take a state from `save` of trains of as many elements."""
+        self.rates, self.phases, self.since, self.laid_until, self._next = state
 
     def _spikes(self, rate: float, phase: float) -> list[int]:
         if rate == 0.0:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from animat.brain.engines import engine_kind
+from animat.brain.engines import cannot_save, engine_kind
 from animat.brain.install import nest_mpi
 from animat.brain.network import Network
 from animat.brain.protocol import (
@@ -93,6 +93,8 @@ class BrainLink:
         self._first = True
         self._early: BrainReply | None = None
         self._memory_mb = 0.0
+        self._engine = engine
+        self._capabilities: tuple[str, ...] = ()
 
     def _report(self, what: str, done: float) -> None:
         self._progress(what, done)
@@ -116,6 +118,7 @@ class BrainLink:
             "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
         )
         self._quiet_s = quiet_s
+        self._capabilities = info.capabilities
         return info
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
@@ -174,6 +177,20 @@ class BrainLink:
         info: BrainInfo = self._patiently("reset", reply=BrainInfo, limit_s=math.inf, quiet_s=self._quiet_s)
         self._first = True
         return info
+
+    def save(self, folder: str) -> None:
+        """See `SavingEngine.save`."""
+        self._check_saves()
+        self._patiently("save", folder, reply=None, limit_s=math.inf)
+
+    def restore(self, folder: str) -> None:
+        """See `SavingEngine.restore`."""
+        self._check_saves()
+        self._patiently("restore", folder, reply=None, limit_s=math.inf)
+
+    def _check_saves(self) -> None:
+        if "save" not in self._capabilities:
+            raise cannot_save(self._engine)
 
     def _patiently(
         self, method: str, *arguments: Any, reply: Any, limit_s: float | None = None, quiet_s: float | None = None

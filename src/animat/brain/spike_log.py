@@ -98,6 +98,15 @@ class SpikeLog:
             records = records[np.sort(self._thin.choice(len(records), self._sample, replace=False))]
         return records.tobytes()
 
+    @property
+    def choices(self) -> np.random.Generator:
+        """Which spikes are chosen next for a viewer; part of a saved state."""
+        return self._thin
+
+    @choices.setter
+    def choices(self, random: np.random.Generator) -> None:
+        self._thin = random
+
     def thinned_again(self, samples: Sequence[bytes]) -> bytes:
         """Return the samples of all processes as one that is no larger than one of them may be."""
         if len(samples) == 1:

@@ -20,7 +20,7 @@ from animat.yaml_lines import parse_yaml
 __all__ = ["attach"]
 
 _COMMANDS = (
-    "pause, resume, step [N], run TIME, stop, reset, status, get TARGET [NAME ..], set TARGET NAME=VALUE, "
+    "pause, resume, step [N], run TIME, stop, reset, save [NAME], status, get TARGET [NAME ..], set TARGET NAME=VALUE, "
     "edit FILE PATH, quit"
 )
 
@@ -88,6 +88,9 @@ def _do(simulation: Simulation, words: list[str]) -> None:
             simulation.stop()
         case ["reset"]:
             simulation.reset()
+        case ["save", *name]:
+            console.print(simulation.save(" ".join(name) or None), markup=False, soft_wrap=True)
+            return
         case ["status"]:
             pass
         case ["get", target, *names]:

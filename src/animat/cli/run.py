@@ -14,12 +14,14 @@ from animat.cli.terminal import ProgressLine, console, errors
 from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
 from animat.run.reader import open_run
+from animat.simulation.checkpoint import Plan, find_checkpoint
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
 from animat.simulation.place import fresh_folder, remove_run
+from animat.simulation.resume import resumed
 from animat.simulation.runner import Runner
 from animat.simulation.view.live import open_view
-from animat.units import format_time
+from animat.units import format_time, ticks
 
 __all__ = ["run"]
 
@@ -28,8 +30,15 @@ PUT_ASIDE = 3
 
 
 def run(
-    experiment: Annotated[str, typer.Argument(help="A folder with experiment.yaml, or the name of a shipped one.")],
-    out: Annotated[Path | None, typer.Option(help="Run folder. [default: a fresh one under runs/]")] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder with experiment.yaml, or the name of a shipped one. [with --resume: that of the run]"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder. [default: a fresh one under runs/, or beside the resumed run]")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override an entry; may be repeated.")
     ] = None,
@@ -41,6 +50,19 @@ def run(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run that stands in --out.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html at the end.")] = True,
+    checkpoint: Annotated[
+        list[str] | None,
+        typer.Option("--checkpoint", metavar="TIME", help='Save the complete state at "500 ms"; may be repeated.'),
+    ] = None,
+    checkpoint_every: Annotated[
+        str | None, typer.Option("--checkpoint-every", metavar="TIME", help='Save it every "1 s".')
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", metavar="RUN", help="Go on from a run's latest checkpoint, or from RUN/checkpoints/NAME."
+        ),
+    ] = None,
 ) -> None:
     """Run an experiment; Ctrl-C ends it after the current step and keeps the data.
 
@@ -48,8 +70,16 @@ def run(
 
     Example: animat run mouse-joystick --set brain.threads=2 --out runs/first
     """
-    description = read_experiment(experiment, settings or [])
-    folder = fresh_folder(experiment, out)
+    plan = Plan(
+        tuple(ticks(time) for time in checkpoint or ()), None if checkpoint_every is None else ticks(checkpoint_every)
+    )
+    begun = None if resume is None else find_checkpoint(resume)
+    if begun is not None:
+        description, folder = resumed(begun, experiment, settings or [], out)
+    elif experiment is not None:
+        description, folder = read_experiment(experiment, settings or []), fresh_folder(experiment, out)
+    else:
+        raise typer.BadParameter("name an experiment, or with --resume a run", param_hint="EXPERIMENT")
     if overwrite:
         remove_run(folder)
     with ProgressLine() as progress:
@@ -80,6 +110,8 @@ def run(
             progress=show,
             pace=1.0 if view else None,
             tcp="127.0.0.1" if tcp else None,
+            checkpoint=begun,
+            plan=plan,
             on_open=remember,
         )
     _show(runner, folder, report)
@@ -96,7 +128,8 @@ def _show(runner: Runner, folder: Path, report: bool) -> None:
     summary = run.summary or {}
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("state", str(runner.state) + (f" ({runner.reason})" if runner.reason else ""))
-    table.add_row("simulated", format_time(round(summary.get("simulated_ms", 0) * 1e6)))
+    since = f", from {format_time(runner.start)} on" if runner.start else ""
+    table.add_row("simulated", format_time(round(summary.get("simulated_ms", 0) * 1e6)) + since)
     if summary.get("real_time_factor"):
         table.add_row("real-time factor", f"{summary['real_time_factor']:.3f}")
     if summary.get("neurons"):
@@ -109,6 +142,9 @@ def _show(runner: Runner, folder: Path, report: bool) -> None:
             f"{_length(comparison, 'mean')} on average, {_length(comparison, 'final')} at the end",
         )
     table.add_row("run folder", str(folder))
+    taken = [str(event["name"]) for event in run.events if event["kind"] == "checkpoint"]
+    if taken:
+        table.add_row("checkpoints", ", ".join(taken))
     if report:
         table.add_row("report", str(folder / "report.html"))
     console.print(table)

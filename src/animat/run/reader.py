@@ -85,6 +85,11 @@ class Run:
         """Key figures; empty while the run goes on or if it was cut off."""
         return _read_json(self.folder / SUMMARY)
 
+    @property
+    def start(self) -> int:
+        """The tick at which the recording begins: that of the checkpoint that the run went on from, or 0."""
+        return int(self.manifest.get("resumed", {}).get("tick", 0))
+
     @cached_property
     def events(self) -> list[dict[str, Any]]:
         """Lifecycle, live edits, warnings and messages in order; a torn last line is left out."""
@@ -203,7 +208,7 @@ class Run:
             column = next(iter(columns_of(table.schema)), None)
             if column is None or column.size != len(populations):
                 continue
-            rates = column_values(table, column) / _step_lengths(ticks)[:, None]
+            rates = column_values(table, column) / _step_lengths(ticks, self.start)[:, None]
             for position, population in enumerate(populations):
                 history[population.name] = (ticks / _TICKS_PER_S, rates[:, position] / max(1, population.size))
         return history
@@ -211,7 +216,9 @@ class Run:
     def rates(self) -> dict[str, float]:
         """Return the mean rate in Hz of every population over the recorded time."""
         return {
-            name: float(np.average(rates, weights=np.diff(times, prepend=0.0))) if len(times) else 0.0
+            name: float(np.average(rates, weights=np.diff(times, prepend=self.start / _TICKS_PER_S)))
+            if len(times)
+            else 0.0
             for name, (times, rates) in self.rate_history().items()
         }
 
@@ -269,9 +276,9 @@ def _is_later(profile: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
     return np.arange(len(next(iter(profile.values()), []))) > 0
 
 
-def _step_lengths(ticks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the length of each step in s from the ticks of their ends; the first begins at 0."""
-    return np.maximum(np.diff(ticks, prepend=0), 1) / _TICKS_PER_S
+def _step_lengths(ticks: NDArray[np.int64], start: int) -> NDArray[np.float64]:
+    """Return the length of each step in s from the ticks of their ends, and of the beginning of the first."""
+    return np.maximum(np.diff(ticks, prepend=start), 1) / _TICKS_PER_S
 
 
 def _table_hash(table: pa.Table) -> str:

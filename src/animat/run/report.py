@@ -86,6 +86,8 @@ def _facts(run: Run, data: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return the key figures that are known: (label, number, unit)."""
     summary, manifest = run.summary, run.manifest
     found = [("simulated time", f"{data['duration']:.4g}", "s")]
+    if data["begin"]:
+        found.append(("begun at a checkpoint of", f"{data['begin']:.4g}", "s"))
     factor = summary.get("real_time_factor")
     if factor:
         found.append(("of real time", f"{float(factor):.2g}", "×"))

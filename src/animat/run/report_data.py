@@ -49,7 +49,8 @@ PROFILE_TEXT = {
 def report_data(run: Run) -> dict[str, Any]:
     """Return everything the report's scripts draw, as plain JSON values."""
     return {
-        "duration": run_end(run),
+        "begin": run.start / 1e9,
+        "duration": max(0.0, run_end(run) - run.start / 1e9),
         "raster": _raster(run),
         "rates": _rates(run),
         "signals": _signals(run),

@@ -71,6 +71,12 @@ def _edit(runner: Runner, command: Command) -> None:
     command.reply(runner.status())
 
 
+def _save(runner: Runner, command: Command) -> None:
+    """save(called=None): take a checkpoint, by default after the present time; answers with its folder."""
+    name = command.arguments.get("called")
+    command.reply(str(runner.save(None if name is None else str(name)).resolve()))
+
+
 def _sources(runner: Runner, command: Command) -> None:
     """sources(): the transfer function files in use, their text by name."""
     command.reply(dict(runner.sources))
@@ -114,6 +120,7 @@ COMMANDS: dict[str, Callable[[Runner, Command], None]] = {
     "pause": _pause,
     "reset": _reset,
     "run": _run,
+    "save": _save,
     "set": _set,
     "sources": _sources,
     "step": _step,

@@ -17,7 +17,10 @@ __all__ = ["difference", "run_comparison"]
 
 
 def run_comparison(runner: Runner, progress: Progress) -> None:
-    """Repeat a completed run with the settings of `compare:` into `comparison/`; the summary gets the difference."""
+    """Repeat a completed run with the settings of `compare:` into `comparison/`; the summary gets the difference.
+
+    A run that went on from a checkpoint is compared with another that goes on from there.
+    """
     compare = runner.experiment.part.compare
     assert compare is not None
     settings = [f"{name}={value}" for name, value in compare.set.items()]
@@ -25,6 +28,7 @@ def run_comparison(runner: Runner, progress: Progress) -> None:
         runner.experiment.with_overrides(settings),
         runner.folder / "comparison",
         progress=lambda what, done: progress(f"{what} ({', '.join(settings)})", done),
+        checkpoint=runner.checkpoint,
     )
     conduct(other)
     runner.interrupted = other.interrupted

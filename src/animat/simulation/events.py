@@ -44,6 +44,11 @@ class EventQueue:
         self._next = 0
         self.active: list[Event] = []
 
+    def forward(self, time: int, active: Iterable[Event]) -> None:
+        """Pass over all events up to `time`, of which those still `active` are said."""
+        self._next = sum(event.at <= time for event in self._all)
+        self.active = list(active)
+
     def due(self, time: int) -> list[Event]:
         """Return what takes effect for the step that begins at `time`: undone events first, then new ones."""
         over = [event for event in self.active if event.until is not None and event.until <= time]

@@ -8,11 +8,13 @@ from pathlib import Path
 from animat.errors import AnimatError
 from animat.experiment.read import Experiment
 from animat.run.report import write_report
+from animat.simulation.checkpoint import Checkpoint, Plan
 from animat.simulation.compare import run_comparison
 from animat.simulation.conduct import conduct
 from animat.simulation.keep import keep_description
 from animat.simulation.lifecycle import State
 from animat.simulation.runner import Progress, Runner
+from animat.simulation.state import check_resume
 
 __all__ = ["execute"]
 
@@ -26,6 +28,8 @@ def execute(
     progress: Progress = lambda _what, _done: None,
     tcp: str | None = None,
     pace: float | None = None,
+    checkpoint: Checkpoint | None = None,
+    plan: Plan | None = None,
     on_open: Callable[[Runner], None] = lambda _runner: None,
 ) -> Runner:
     """Build, run and finish; returns the ended runner, whose `state`, `reason` and `error` say how it went.
@@ -38,15 +42,24 @@ def execute(
         Write `report.html` at the end.
     pace
         Run no faster than this many times real time.
+    checkpoint
+        Go on from this state.
+    plan
+        When to take checkpoints.
     on_open
         Called when the simulation can be joined.
 
     Raises
     ------
     AnimatError
-        When the run folder cannot be made or the report not be written; every other failure is kept in the folder.
+        When the run folder cannot be made, no checkpoint be taken or gone on from, or the report not be written; every
+        other failure is kept in the folder.
     """
-    runner = Runner(experiment, folder, progress=progress, tcp=tcp, pace=pace)
+    if checkpoint is not None:
+        check_resume(experiment, checkpoint)
+    if plan is not None:
+        plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
+    runner = Runner(experiment, folder, progress=progress, tcp=tcp, pace=pace, checkpoint=checkpoint, plan=plan)
     try:
         keep_description(experiment, folder)
     except AnimatError as error:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from animat.errors import AnimatError
 from animat.experiment.read import FILE, Experiment
 from animat.run.format import EVENTS, MANIFEST
 
-__all__ = ["keep_description"]
+__all__ = ["keep_description", "keep_sources"]
 
 #: What nothing names (data and modules that scripts read) is kept up to this size, and to this size in total.
 _SMALL_BYTES = 10_000_000
@@ -45,6 +45,14 @@ def keep_description(experiment: Experiment, folder: Path) -> None:
             shutil.copyfile(path, place)
         except OSError as error:
             raise AnimatError(f"cannot copy it into the run folder: {error.strerror}", file=path) from None
+
+
+def keep_sources(sources: Mapping[str, str], folder: Path) -> None:
+    """Write transfer function files, live edits included, over those that `keep_description` copied, if it did."""
+    for name, text in sources.items():
+        path = folder / "experiment" / name
+        if path.is_file():
+            path.write_text(text)
 
 
 def _description(source: Path, run: Path) -> Iterator[Path]:

@@ -174,6 +174,21 @@ class ClosedLoop:
         for brain in self.board.brains.values():
             brain.rewind()
 
+    def save_beneath(self) -> list[tuple[str, int, int, NDArray[np.float64]]]:
+        """Return what was commanded under held events: body, first and last place, values."""
+        names = {id(side.controls): name for name, side in self.board.bodies.items()}
+        return [(names[id(controls)], part.start, part.stop, values) for controls, part, values in self._beneath]
+
+    def put(
+        self, time: int, active: Sequence[Event], beneath: Sequence[tuple[str, int, int, NDArray[np.float64]]]
+    ) -> None:
+        """Go to a time, with the events that are active then and what `save_beneath` returned."""
+        self.time = time
+        self.events.forward(time, active)
+        self._beneath = [
+            (self.board.bodies[body].controls, slice(first, last), values) for body, first, last, values in beneath
+        ]
+
     def _run_functions(self, finished: Finished) -> None:
         seconds = self.time / 1e9
         for bound in self.functions:

@@ -40,6 +40,15 @@ class Overlays:
         self._base[key] = value
         return True
 
+    def save(self) -> tuple[dict[Hashable, Any], dict[Hashable, list[tuple[Hashable, Any]]]]:
+        """Return all, for `restore`."""
+        return self._base, self._active
+
+    def restore(self, saved: tuple[dict[Hashable, Any], dict[Hashable, list[tuple[Hashable, Any]]]]) -> None:
+        """Take what `save` returned; it stays as it is."""
+        base, active = saved
+        self._base, self._active = dict(base), {key: list(values) for key, values in active.items()}
+
     def clear(self) -> None:
         """Forget everything."""
         self._base.clear()

@@ -24,23 +24,35 @@ from animat.experiment.read import Experiment
 from animat.experiment.validate import check_before_build, check_names_and_functions
 from animat.link.errors import WorkerDied, WorkerHung
 from animat.run.writer import RunWriter
+from animat.simulation.checkpoint import Checkpoint, Plan
 from animat.simulation.commands import COMMANDS
 from animat.simulation.control import Command, ControlEndpoint
 from animat.simulation.edit import replace_source
 from animat.simulation.episodes import archive
 from animat.simulation.events import Event, EventQueue
+from animat.simulation.keep import keep_sources
 from animat.simulation.lifecycle import FINAL, State, transition
 from animat.simulation.loop import ClosedLoop, StopFunction
 from animat.simulation.outside import apply_event, set_value
 from animat.simulation.overlays import Overlays
 from animat.simulation.profile import Profile
 from animat.simulation.recording import Recording
+from animat.simulation.state import (
+    check_fits,
+    check_variables,
+    merged_parameters,
+    put_engines,
+    put_loop,
+    save_checkpoint,
+    with_edits,
+)
 from animat.simulation.streams import publish_step
 from animat.simulation.summary import manifest, summary
 from animat.transfer.bind import bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
 from animat.transfer.dry import dry_call
 from animat.transfer.words import take_words
+from animat.units import format_time
 
 __all__ = ["Progress", "Runner"]
 
@@ -82,6 +94,10 @@ class Runner:
         Live edits and settings to repeat, by ascending time.
     pace
         Run no faster than this many times real time.
+    checkpoint
+        Go on from this state.
+    plan
+        When to take checkpoints.
     """
 
     def __init__(
@@ -93,18 +109,26 @@ class Runner:
         tcp: str | None = None,
         replay: Sequence[Replay] = (),
         pace: float | None = None,
+        checkpoint: Checkpoint | None = None,
+        plan: Plan | None = None,
     ) -> None:
-        #: The description with parameters of this run's own, which events and clients may set.
-        self.experiment = replace(
-            experiment, part=experiment.part.model_copy(update={"parameters": dict(experiment.part.parameters)})
-        )
+        #: The experiment's parameters, and the description with those of this run, which events and clients may set.
+        self.initial_parameters = dict(experiment.part.parameters)
+        parameters = dict(self.initial_parameters)
+        if checkpoint is not None:
+            parameters = merged_parameters(parameters, checkpoint)
+        self.experiment = replace(experiment, part=experiment.part.model_copy(update={"parameters": parameters}))
+        #: Where the run began: at a checkpoint, or at time 0.
+        self.checkpoint = checkpoint
+        self.plan = plan or Plan()
         self.folder = folder
         self.progress = progress
         self.state = State.CREATED
         self.reason = ""
         self.error = ""
         self.steps = 0
-        self._begun = False
+        #: Whether events due at the beginning have taken effect.
+        self.begun = False
         self.profile = Profile()
         self.links: dict[str, BrainLink] = {}
         self.infos: dict[str, BrainInfo] = {}
@@ -128,16 +152,20 @@ class Runner:
         self._replay = list(replay)
         self._pace = pace
         self._handlers_before: dict[int, Any] = {}
-        self._parameters = dict(experiment.part.parameters)
         self._timer: threading.Timer | None = None
 
     # -- beginning ---------------------------------------------------------------------------------------------
 
     def initialize(self) -> None:
         """Build brains and bodies, attach devices, check the transfer functions, open the recording."""
-        self.parts = parts = load_parts(self.experiment)
+        parts = load_parts(self.experiment)
+        if self.checkpoint is not None:
+            check_fits(parts, self.checkpoint)
+            parts = with_edits(parts, self.checkpoint)
+            keep_sources(parts.sources, self.folder)
+        self.parts = parts
         self.sources = dict(parts.sources)
-        self.writer.manifest(manifest(self.experiment, parts))
+        self._write_manifest()
         self.progress("loading bodies", None)
         self.bodies = open_bodies(parts)
         self.around = parts.surroundings({name: info for name, (_, info) in self.bodies.items()})
@@ -153,6 +181,9 @@ class Runner:
             {name: BrainBoard() for name in self.links},
             {name: BodyBoard(info) for name, (_, info) in self.bodies.items()},
         )
+        if self.checkpoint is not None:
+            self.progress("restoring the checkpoint", None)
+            put_engines(self, self.checkpoint)
         for name, (engine, _) in self.bodies.items():
             self.board.bodies[name].receive(engine.read())
         functions = [bind(function, self.around, self.board, self.attach) for function in parts.functions]
@@ -165,10 +196,25 @@ class Runner:
             functions,
             EventQueue(Event(*spec) for spec in specs),
         )
+        if self.checkpoint is not None:
+            put_loop(self, self.checkpoint)
+        if self.plan:
+            check_variables(self)
         self._repeat(before_recording=True)
         self._open_recording()
-        self.writer.manifest(manifest(self.experiment, parts, self.infos, self.bodies))
+        self._write_manifest()
         self.change("initialize")
+
+    @property
+    def start(self) -> int:
+        """The tick at which the run began."""
+        return 0 if self.checkpoint is None else self.checkpoint.tick
+
+    def _write_manifest(self) -> None:
+        content = manifest(self.experiment, self.parts, self.infos, self.bodies)
+        if self.checkpoint is not None:
+            content["resumed"] = self.checkpoint.described()
+        self.writer.manifest(content)
 
     def attach(self, brain: str, device: Device) -> int:
         """Attach a device to a brain and return its index."""
@@ -306,12 +352,14 @@ class Runner:
     def _run_step(self) -> None:
         try:
             self._repeat()
-            if not self._begun:
-                self._begun = True
+            if not self.begun:
+                self.begun = True
                 self._outside(self.loop.start())
                 if self.stop_asked is not None:
                     return
             self._step()
+            if self.plan.due(self.loop.time):
+                self._save_as_planned()
         except AnimatError as error:
             if self.stop_asked is not None:
                 self.end("stop", f"{self.stop_asked}; {error}")
@@ -326,6 +374,24 @@ class Runner:
         elif self.until is not None and self.loop.time >= self.until:
             self.until = None
             self.change("pause")
+
+    def save(self, name: str | None = None) -> Path:
+        """Take a checkpoint, called after the present time unless `name` says otherwise, and return its folder."""
+        self.progress("saving", None)
+        began = time.perf_counter()
+        place = save_checkpoint(self, name)
+        self.writer.event("checkpoint", self.loop.time, name=place.name, seconds=time.perf_counter() - began)
+        return place
+
+    def _save_as_planned(self) -> None:
+        """Take a checkpoint; a run whose brains live goes on without one that failed."""
+        try:
+            self.save()
+        except (WorkerDied, WorkerHung):
+            raise
+        except AnimatError as error:
+            self.writer.event("checkpoint_failed", self.loop.time, text=str(error))
+            self.tell(f"no checkpoint was taken at {format_time(self.loop.time)}: {error}")
 
     def _wait_for_the_clock(self, pace: float) -> None:
         now = time.monotonic()
@@ -443,7 +509,8 @@ class Runner:
             archive(self.folder, self.episode)
             self.episode += 1
             self.writer = RunWriter(self.folder)
-            self.writer.manifest(manifest(self.experiment, self.parts, self.infos, self.bodies))
+            self.checkpoint = None
+            self._write_manifest()
             self.writer.populations({name: info.populations for name, info in self.infos.items()})
             for link in self.links.values():
                 link.reset()
@@ -452,7 +519,7 @@ class Runner:
                 engine.reset()
                 self.board.bodies[name].receive(engine.read())
             self._restore_parameters()
-            self.steps, self.profile, self.until, self._begun = 0, Profile(), None, False
+            self.steps, self.profile, self.until, self.begun = 0, Profile(), None, False
             self._held.clear()
             self._open_recording()
         except AnimatError as error:
@@ -467,7 +534,7 @@ class Runner:
         for file, source in self.sources.items():
             if source != self.parts.sources[file]:
                 self.writer.event("edit", 0, file=file, source=source, before_recording=True)
-        for name, value in (self._parameters | self.settings).items():
+        for name, value in (self.initial_parameters | self.settings).items():
             if self.experiment.part.parameters[name] != value:
                 set_value(self, f"parameter:{name}", value)
         for name, value in self.settings.items():

@@ -16,34 +16,50 @@ from animat.errors import AnimatError
 from animat.run.reader import Run, open_run
 from animat.simulation.client import Client
 from animat.simulation.place import fresh_folder
+from animat.simulation.resume import named_checkpoint, resumed
 from animat.units import format_time, ticks
 
 __all__ = ["Simulation", "attach", "load"]
 
 
 def load(
-    experiment: str | Path, *, out: str | Path | None = None, settings: Mapping[str, Any] | None = None
+    experiment: str | Path,
+    *,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    resume: str | Path | bool = False,
 ) -> Simulation:
-    """Start a simulation in a process of its own, built and waiting at time 0.
+    """Start a simulation in a process of its own, built and waiting at time 0, or at that of a checkpoint.
 
     Parameters
     ----------
     experiment
-        A folder with `experiment.yaml`, or the name of a shipped experiment.
+        A folder with `experiment.yaml`, or the name of a shipped experiment; with `resume`, also a run.
     out
         The run folder; a fresh one under `runs/` by default.
     settings
         Overrides, such as ``{"brain.threads": 2}``.
+    resume
+        Go on from a checkpoint: the folder of one or of a run that has some. Where `experiment` is a run, the name of
+        one of its checkpoints ("500 ms"), or True for the latest.
 
     Raises
     ------
     AnimatError
         When the description is wrong or something cannot be built.
     """
-    folder = fresh_folder(experiment, out)
-    command = [sys.executable, "-m", "animat.simulation", str(experiment), "--out", str(folder)]
-    for name, value in (settings or {}).items():
-        command += ["--set", f"{name}={value}"]
+    overrides = [f"{name}={value}" for name, value in (settings or {}).items()]
+    command = [sys.executable, "-m", "animat.simulation"]
+    if resume:
+        own, checkpoint = named_checkpoint(experiment, resume)
+        _, folder = resumed(checkpoint, None if own else experiment, overrides, out)
+        command += [*(() if own else (str(experiment),)), "--resume", str(checkpoint.folder)]
+    else:
+        folder = fresh_folder(experiment, out)
+        command.append(str(experiment))
+    command += ["--out", str(folder)]
+    for override in overrides:
+        command += ["--set", override]
     words = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process's words read
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words, start_new_session=True
@@ -112,8 +128,15 @@ class Simulation:
         self._client.request("step", count=count, wait=True)
 
     def reset(self) -> None:
-        """Return to time 0 with the same seed; what was recorded moves to `episodes/` in the run folder."""
+        """Return to time 0 with the same seed; what was recorded moves to `episodes/` in the run folder.
+
+        So does a run that began at a checkpoint: it begins at time 0 then.
+        """
         self._client.request("reset")
+
+    def save(self, name: str | None = None) -> Path:
+        """Take a checkpoint, called after the time by default, and return its folder; `load` goes on from it."""
+        return Path(self._client.request("save", called=name))
 
     def stop(self) -> Run:
         """End the simulation and return its finished run."""
@@ -172,7 +195,7 @@ class Simulation:
             summary = open_run(self.folder).summary
             return {
                 "state": summary.get("state", "failed"),
-                "tick": round(summary.get("simulated_ms", 0) * 1e6),
+                "tick": round((summary.get("begin_ms", 0) + summary.get("simulated_ms", 0)) * 1e6),
                 **summary,
             }
 

@@ -95,7 +95,7 @@ def _described(brain: Network | BrainScript) -> dict[str, Any]:
 def summary(runner: Runner) -> dict[str, Any]:
     """Return what came out: state, sizes, speed, rates, memory."""
     step = runner.experiment.part.step
-    simulated = runner.loop.time if hasattr(runner, "loop") else 0
+    simulated = runner.loop.time - runner.start if hasattr(runner, "loop") else 0
     rates: dict[str, float] = {}
     spikes = 0
     many = len(runner.infos) > 1
@@ -112,6 +112,7 @@ def summary(runner: Runner) -> dict[str, Any]:
         "reason": runner.reason,
         "error": runner.error,
         "steps": runner.steps,
+        "begin_ms": runner.start / 1e6,
         "simulated_ms": simulated / 1e6,
         "wall_s": time.monotonic() - runner.began,
         "real_time_factor": runner.profile.real_time_factor(step),

@@ -11,6 +11,7 @@ from animat.run.compare import Comparison, compare
 from animat.run.reader import open_run
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
+from animat.simulation.resume import begun_from
 from animat.simulation.runner import Progress, Replay, Runner
 
 __all__ = ["verify"]
@@ -18,6 +19,8 @@ __all__ = ["verify"]
 
 def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
     """Repeat the run in `folder` into `out` (``folder/verify`` by default) for as many steps, and compare the two.
+
+    A run that went on from a checkpoint is repeated from there.
 
     Raises
     ------
@@ -42,7 +45,9 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
         for event in run.events
         if event["kind"] in ("edit", "set")
     ]
-    runner = conduct(Runner(experiment, place, progress=progress, replay=replay), until=steps * experiment.part.step)
+    checkpoint = begun_from(manifest)
+    runner = Runner(experiment, place, progress=progress, replay=replay, checkpoint=checkpoint)
+    conduct(runner, until=runner.start + steps * experiment.part.step)
     if runner.interrupted:
         raise KeyboardInterrupt
     if runner.state is State.FAILED and runner.steps < steps:

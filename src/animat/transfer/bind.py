@@ -25,7 +25,7 @@ from animat.transfer.handles import (
     VariableHandle,
 )
 
-__all__ = ["Bound", "Surroundings", "bind", "release", "resolve"]
+__all__ = ["Bound", "Surroundings", "bind", "release", "resolve", "written"]
 
 #: Attaches a device to the named brain and returns its index.
 Attach = Callable[[str, Device], int]
@@ -126,15 +126,15 @@ def release(
         for index in [index for index in side.devices if (brain, index) not in used]:
             detach(brain, [index])
             side.forget(index)
-    for body, port in _written(board, before) - _written(board, after):
-        found = board.bodies[body].control_ports[port]
-        board.bodies[body].controls[found.offset : found.offset + found.size] = found.rest
+    for body, port in written(board, before) - written(board, after):
+        board.bodies[body].rest(port)
     kept = {key for bound in after for key in bound.variables}
     for key in [key for key in board.variables if key not in kept]:
         del board.variables[key], board.initial[key]
 
 
-def _written(board: Board, functions: Sequence[Bound]) -> set[tuple[str, str]]:
+def written(board: Board, functions: Sequence[Bound]) -> set[tuple[str, str]]:
+    """Return the controls that functions write, as (body, port)."""
     return {
         (_which("body", declaration.body, board.bodies), port)
         for bound in functions

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -74,6 +75,32 @@ class BrainBoard:
         for index, device in devices.items():
             self.add(index, device, elements[index])
 
+    def save(self) -> dict[str, Any]:
+        """Return the attached devices and all values, for `restore`; a device is named by its place among them."""
+        places = {index: place for place, index in enumerate(self.devices)}
+
+        def by_place(values: dict[tuple[int, str], float | list[float]]) -> list[tuple[int, str, float | list[float]]]:
+            return [(places[index], name, value) for (index, name), value in values.items()]
+
+        return {
+            "devices": msgspec.msgpack.encode(list(self.devices.values())),
+            "elements": [self.elements[index] for index in self.devices],
+            "inputs": by_place(self.inputs),
+            "pending": by_place(self._pending),
+            "values": [(places[index], value) for index, value in self.values.items()],
+            "spikes": [(places[index], *spikes) for index, spikes in self.spikes.items()],
+            "counts": self.counts,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take what `save` returned, with the same devices added in the same order."""
+        indices = list(self.devices)
+        self.inputs = {(indices[place], name): value for place, name, value in saved["inputs"]}
+        self._pending = {(indices[place], name): value for place, name, value in saved["pending"]}
+        self.values = {indices[place]: value for place, value in saved["values"]}
+        self.spikes = {indices[place]: (senders, ticks) for place, senders, ticks in saved["spikes"]}
+        self.counts = saved["counts"]
+
     def set_input(self, device: int, name: str, value: float | list[float]) -> None:
         """Set a source property; it is sent with the next advance if it differs."""
         key = (device, name)
@@ -111,6 +138,11 @@ class BodyBoard:
         self.control_ports = {port.name: port for port in info.controls}
         self.sensor_ports = {port.name: port for port in info.sensors}
         self.image_ports = {port.name: port for port in info.images}
+
+    def rest(self, port: str) -> None:
+        """Set a control to its value at rest."""
+        found = self.control_ports[port]
+        self.controls[found.offset : found.offset + found.size] = found.rest
 
     def receive(self, reply: BodyReply) -> None:
         """Take over the state after an advance."""

@@ -45,6 +45,7 @@ class Simulation:
     def synapses_of(
         self, projection: int
     ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int32]]: ...
+    def wiring(self) -> int: ...
     def add_source(
         self,
         *,

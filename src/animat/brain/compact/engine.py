@@ -6,18 +6,22 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.compact.build import DEVICES, DRIVES, connect, initial_values, receptor_of, steps
 from animat.brain.compact.capabilities import check_capabilities, model_receptor_fault
+from animat.brain.compact.checkpoint import check_wiring, read_brain, restore_core, save_core, write_brain
 from animat.brain.compact.models import MODELS
 from animat.brain.compact.neurons import Neurons
 from animat.brain.compact.settings import CompactSettings, read_settings
 from animat.brain.compact.sources import Part, Source
 from animat.brain.devices import check_device
+from animat.brain.fingerprint import fingerprint
 from animat.brain.network import Constant, Network, Population, check_network
 from animat.brain.peak_memory import peak_memory_mb
 from animat.brain.protocol import (
@@ -39,6 +43,8 @@ from animat.errors import AnimatError, unknown_name
 
 __all__ = ["CompactEngine"]
 
+_CURRENTS = ("dc_source", "ac_source", "nc_source")
+
 
 class CompactEngine:
     """Runs a network description; see `animat.brain.protocol.BrainEngine`.
@@ -53,7 +59,11 @@ class CompactEngine:
         self._devices: dict[int, tuple[Device, Selected, Source | None]] = {}
         self._readouts = Readouts()
         self._neurons: dict[str, Neurons] = {}
-        self._next_device = 0
+        self._next_device = self._next_stream = 0
+        #: The stream of random numbers of every device.
+        self._streams: dict[int, int] = {}
+        self._cuts: set[tuple[str, str]] = set()
+        self._detached = False
         self._measured = -math.inf
         self._memory_mb = 0.0
 
@@ -81,6 +91,8 @@ class CompactEngine:
         network, settings = self._network, self._settings
         began = time.perf_counter()
         self._now = 0
+        self._detached = False
+        self._cuts = set()
         self._h = settings.resolution / 1e6
         core = _core.make_simulation(twice=own.precision == "double", threads=settings.threads, seed=settings.seed)
         self._core = core
@@ -189,16 +201,18 @@ class CompactEngine:
         """Attach devices; see `BrainEngine.attach`."""
         first = self._next_device
         self._next_device += len(devices)
+        stream, self._next_stream = self._next_stream, self._next_stream + len(devices)
+        self._streams.update((first + place, stream + place) for place in range(len(devices)))
         try:
             for index, device in enumerate(devices, first):
-                self._attach(index, device)
+                self._attach(index, device, self._now)
         except AnimatError:
             self.detach([index for index in self._devices if index >= first])
             raise
         self._note_read()
         return list(range(first, self._next_device))
 
-    def _attach(self, index: int, device: Device) -> None:
+    def _attach(self, index: int, device: Device, now: int) -> None:
         kind = check_device(device)
         selected = self._select(device.neurons)
         delay_ms = kind.delay_ms if device.delay_ms is None else device.delay_ms
@@ -208,18 +222,18 @@ class CompactEngine:
             source = Source(self._core, device, selected, self._settings.resolution)
             weight = kind.weight if device.weight is None else device.weight
             parts = self._parts(device, selected, weight)
-            source.attach(parts, steps(delay_ms, self._h), DEVICES + index, self._now)
+            source.attach(parts, steps(delay_ms, self._h), DEVICES + self._streams[index], now)
             self._devices[index] = device, selected, source
             return
         self._devices[index] = device, selected, None
         if kind.reads != "spikes":
             resolution = self._settings.resolution
             ticks = round(delay_ms * 1e6 / resolution) * resolution
-            self._readouts.add(index, device, selected, ticks, resolution, self._now)
+            self._readouts.add(index, device, selected, ticks, resolution, now)
 
     def _parts(self, device: Device, selected: Selected, weight: float) -> list[Part]:
         parts = []
-        current = device.kind in ("dc_source", "ac_source", "nc_source")
+        current = device.kind in _CURRENTS
         for name, ids in self._ids.items():
             low, high = np.searchsorted(selected.ids, [ids[0], ids[-1] + 1])
             if low == high:
@@ -251,6 +265,8 @@ class CompactEngine:
             self._device(index)
         for index in devices:
             _, _, source = self._devices.pop(index)
+            del self._streams[index]
+            self._detached = True
             if source is not None:
                 source.release()
             self._readouts.remove(index)
@@ -359,8 +375,83 @@ class CompactEngine:
         numbers = self._projections.get((target.pre, target.post))
         if not numbers:
             raise AnimatError(f"there is no projection {target.pre}->{target.post}")
+        cut = bool(values["cut"])
         for number in numbers:
-            self._core.cut(number, bool(values["cut"]))
+            self._core.cut(number, cut)
+        (self._cuts.add if cut else self._cuts.discard)((target.pre, target.post))
+
+    def save(self, folder: str) -> None:
+        """Write the whole state into a folder; see `SavingEngine.save`."""
+        assert self._log is not None
+        place = Path(folder)
+        save_core(self._core, place)
+        state = {
+            "fingerprint": self._fingerprint(),
+            "wiring": self._core.wiring(),
+            "now": self._now,
+            "neurons": {name: neurons.save() for name, neurons in self._neurons.items()},
+            "cuts": sorted(self._cuts),
+            "devices": msgspec.msgpack.encode([device for device, _, _ in self._devices.values()]),
+            "streams": [self._streams[index] for index in self._devices],
+            "next_stream": self._next_stream,
+            "sources": [source.save() for _, _, source in self._devices.values() if source is not None],
+            "readouts": self._readouts.save(),
+            "begun": self._readouts.begun,
+            "choices": self._log.choices,
+        }
+        write_brain(place, state)
+
+    def restore(self, folder: str) -> None:
+        """Take a state from `save`; see `SavingEngine.restore`."""
+        place = Path(folder)
+        state = read_brain(place, self._fingerprint())
+        check_wiring(state["wiring"], self._core.wiring())
+        self._check_devices(msgspec.msgpack.decode(state["devices"], type=list[Device]))
+        if self._detached:
+            self.reset()
+        for name, neurons in self._neurons.items():
+            neurons.restore(state["neurons"][name])
+        for pre, post in self._cuts.symmetric_difference(state["cuts"]):
+            self._cut(ProjectionName(pre, post), {"cut": (pre, post) in state["cuts"]})
+        self._attach_as_saved(state)
+        restore_core(self._core, place)
+        self._now, self._next_stream = state["now"], state["next_stream"]
+        sources = [source for _, _, source in self._devices.values() if source is not None]
+        for source, saved in zip(sources, state["sources"], strict=True):
+            source.restore(saved, self._now)
+        self._readouts.restore(state["readouts"])
+        assert self._log is not None
+        self._log.choices = state["choices"]
+
+    def _fingerprint(self) -> dict[str, str]:
+        settings = self._settings
+        return fingerprint(self._network, settings.seed, settings.resolution, msgspec.structs.asdict(self._own))
+
+    def _check_devices(self, saved: list[Device]) -> None:
+        mine = [device for device, _, _ in self._devices.values()]
+        names = ", ".join(f"{device.name} ({device.kind})" for device in saved) or "none"
+        if len(saved) != len(mine):
+            raise AnimatError(
+                f"this brain was saved with {len(saved)} devices, and {len(mine)} are attached; attach the saved ones "
+                f"in their order first: {names}"
+            )
+        for one, other in zip(saved, mine, strict=True):
+            if one != other:
+                raise AnimatError(
+                    f"the device {other.name} ({other.kind}) is not what was saved in its place, {one.name} "
+                    f"({one.kind}), or has other neurons or parameters; attach the saved ones in their order: {names}"
+                )
+
+    def _attach_as_saved(self, state: dict[str, Any]) -> None:
+        """Attach all devices anew, with the random numbers and at the times of those that were saved."""
+        begun = iter(state["begun"])
+        self._readouts = Readouts()
+        for (index, (device, _, source)), stream in zip(list(self._devices.items()), state["streams"], strict=True):
+            if source is not None:
+                source.release()
+            self._streams[index] = stream
+            read = source is None and device.kind != "spike_recorder"
+            self._attach(index, device, next(begun) if read else 0)
 
     def reset(self) -> BrainInfo:
         """Rebuild with the same seed and attach the same devices; see `BrainEngine.reset`."""
@@ -368,9 +459,15 @@ class CompactEngine:
         self._free()
         info = self._build(self._own)
         for index, device in before.items():
-            self._attach(index, device)
+            self._attach(index, device, 0)
         self._note_read()
         return info
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """Spikes times targets delivered since the network was built, and updates of neurons that did not rest."""
+        delivered, updated = self._core.work
+        return int(delivered), int(updated)
 
     def close(self) -> None:
         """Free everything; may be called twice."""

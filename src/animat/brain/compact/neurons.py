@@ -96,6 +96,15 @@ class Neurons:
             self._core.set_state(self._place, 0, potential - self._all("E_L"))
         self._configure()
 
+    def save(self) -> dict[str, Any]:
+        """Return parameters and which neurons are silent, for `restore`; states are the core's own."""
+        return {"params": self.params, "silent": self.silent}
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take what `save` returned for the same population."""
+        self.params, self.silent = saved["params"], saved["silent"]
+        self._configure()
+
     def _all(self, name: str) -> _Array:
         return np.broadcast_to(np.asarray(self.params[name], float), (self.size,))
 

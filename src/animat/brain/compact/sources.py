@@ -56,6 +56,8 @@ class Source:
     resolution: int
     numbers: list[int] = field(default_factory=list)
     trains: RegularTrains | None = None
+    #: What its properties were set to last.
+    values: dict[str, float | list[float]] = field(default_factory=dict)
 
     @property
     def elements(self) -> int:
@@ -103,6 +105,11 @@ class Source:
                 f"{what} cannot be set while running; {device.kind} has {', '.join(kind.settable) or 'nothing'}"
             )
         check_value(what, kind.settable[name], value, each=device.each, elements=self.elements)
+        self._put(name, value, what, now)
+        self.values[name] = value
+
+    def _put(self, name: str, value: float | list[float], what: str, now: int) -> None:
+        device = self.device
         if device.kind == "spike_times":
             assert isinstance(value, list)
             steps = sorted({round(time * 1e6 / self.resolution) for time in value})
@@ -122,7 +129,22 @@ class Source:
         """Hand regular trains to the core, where they are due to be laid out again."""
         ticks = None if self.trains is None else self.trains.lay_out(now, until)
         if ticks is not None:
-            self._lay([[tick // self.resolution for tick in one] for one in ticks])
+            self._lay_ticks(ticks)
+
+    def save(self) -> dict[str, Any]:
+        """Return its properties and the phases of regular trains, for `restore`."""
+        return {"values": self.values, "trains": None if self.trains is None else self.trains.save()}
+
+    def restore(self, saved: dict[str, Any], now: int) -> None:
+        """Take what `save` returned for a source that was attached alike, at tick `now`."""
+        for name, value in saved["values"].items():
+            self.change(name, value, now)
+        if self.trains is not None:
+            self.trains.restore(saved["trains"])
+            self._lay_ticks(self.trains.ticks())
+
+    def _lay_ticks(self, ticks: list[list[int]]) -> None:
+        self._lay([[tick // self.resolution for tick in one] for one in ticks])
 
     def _lay(self, trains: list[list[int]]) -> None:
         """Replace the spikes to come of all elements, given as time steps."""

@@ -60,6 +60,12 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
     def reset() -> BrainInfo:
         return engine.reset()
 
+    def save(folder: str) -> None:
+        engine.save(folder)
+
+    def restore(folder: str) -> None:
+        engine.restore(folder)
+
     return {
         "check": check,
         "load": load,
@@ -72,4 +78,6 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
         "set_projection": set_projection,
         "nothing": nothing,
         "reset": reset,
+        "save": save,
+        "restore": restore,
     }

@@ -49,8 +49,8 @@ class Plot {
     return pen;
   }
 
-  x(time) { return this.left + ((this.width - this.left - this.right) * time) / this.duration; }
-  timeAt(x) { return Math.min(this.duration, Math.max(0, ((x - this.left) / (this.width - this.left - this.right)) * this.duration)); }
+  x(time) { return this.left + ((this.width - this.left - this.right) * (time - Plot.begin)) / this.duration; }
+  timeAt(x) { return Plot.begin + Math.min(this.duration, Math.max(0, ((x - this.left) / (this.width - this.left - this.right)) * this.duration)); }
   y(value) { return this.height - this.bottom - ((this.height - this.top - this.bottom) * (value - this.low)) / (this.high - this.low || 1); }
 
   refresh() {
@@ -63,7 +63,7 @@ class Plot {
   timeAxis(pen) {
     pen.fillStyle = css("--quiet"); pen.strokeStyle = css("--grid"); pen.lineWidth = 1;
     pen.textAlign = "center"; pen.textBaseline = "top";
-    const ticks = niceTicks(0, this.duration, (this.width - this.left) / 110);
+    const ticks = niceTicks(Plot.begin, Plot.begin + this.duration, (this.width - this.left) / 110);
     for (const at of ticks) {
       pen.beginPath(); pen.moveTo(this.x(at), this.top); pen.lineTo(this.x(at), this.height - this.bottom); pen.stroke();
       pen.fillText(`${short(at)}${at === ticks[ticks.length - 1] ? " s" : ""}`, this.x(at), this.height - this.bottom + 6);
@@ -103,6 +103,7 @@ class Plot {
 }
 Plot.all = [];
 Plot.now = 0;
+Plot.begin = 0;
 Plot.duration = 1;
 Plot.seek = () => {};
 Plot.at = (time) => { Plot.now = time; for (const plot of Plot.all) if (plot.times || plot.way) plot.mark(); };
@@ -208,9 +209,9 @@ class Rates extends Plot {
       for (const value of rate.values) peak = Math.max(peak, value);
       pen.fillStyle = colour; pen.strokeStyle = colour; pen.textBaseline = "middle"; pen.textAlign = "right";
       pen.fillText(rate.name, this.left - 10, bottom - tall / 2, this.left - 14);
-      pen.beginPath(); pen.moveTo(this.x(0), bottom);
-      rate.values.forEach((value, n) => { pen.lineTo(this.x(n ? rate.times[n - 1] : 0), bottom - (tall * value) / peak); pen.lineTo(this.x(rate.times[n]), bottom - (tall * value) / peak); });
-      pen.lineTo(this.x(rate.times[rate.times.length - 1] || 0), bottom); pen.closePath();
+      pen.beginPath(); pen.moveTo(this.x(Plot.begin), bottom);
+      rate.values.forEach((value, n) => { pen.lineTo(this.x(n ? rate.times[n - 1] : Plot.begin), bottom - (tall * value) / peak); pen.lineTo(this.x(rate.times[n]), bottom - (tall * value) / peak); });
+      pen.lineTo(this.x(rate.times[rate.times.length - 1] || Plot.begin), bottom); pen.closePath();
       pen.globalAlpha = 0.3; pen.fill(); pen.globalAlpha = 1; pen.lineWidth = 1; pen.stroke();
       const start = this.width - this.right + 74, room = 104;
       pen.textAlign = "left"; pen.fillStyle = css("--quiet"); pen.fillText(`≤ ${short(peak)}`, this.width - this.right + 10, bottom - tall / 2);

@@ -2,6 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const floats = (text) => decode(text, Float32Array);
+Plot.begin = data.begin;
 Plot.duration = data.duration || 1;
 
 function element(kind, className, text) {
@@ -140,30 +141,30 @@ if (byId("stage")) {
 }
 
 /* One clock for everything. */
-const clock = { time: 0, playing: false, speed: 1 };
+const clock = { time: Plot.begin, playing: false, speed: 1 };
 const speeds = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20];
 speeds.forEach((speed) => byId("speed").add(new Option(`${speed} ×`, speed)));
 clock.speed = speeds.reduce((best, speed) => (Math.abs(Math.log(Plot.duration / speed / 10)) < Math.abs(Math.log(Plot.duration / best / 10)) ? speed : best));
 byId("speed").value = clock.speed;
 byId("speed").onchange = (event) => { clock.speed = +event.target.value; };
-byId("time").oninput = (event) => Plot.seek((event.target.value / 1000) * Plot.duration);
+byId("time").oninput = (event) => Plot.seek(Plot.begin + (event.target.value / 1000) * Plot.duration);
 byId("play").onclick = () => { clock.playing = !clock.playing; byId("play").textContent = clock.playing ? "❚❚" : "▶"; };
 document.addEventListener("keydown", (event) => { if (event.code === "Space" && event.target === document.body) { event.preventDefault(); byId("play").click(); } });
 
 Plot.seek = (time) => {
   clock.time = time;
-  byId("time").value = (1000 * time) / Plot.duration;
-  byId("clock").textContent = `${time.toFixed(Plot.duration < 20 ? 2 : 1)} / ${short(Plot.duration)} s`;
+  byId("time").value = (1000 * (time - Plot.begin)) / Plot.duration;
+  byId("clock").textContent = `${time.toFixed(Plot.duration < 20 ? 2 : 1)} / ${short(Plot.begin + Plot.duration)} s`;
   showBody(time);
   Plot.at(time);
 };
 let before = performance.now();
 function tick(now) {
-  if (clock.playing) Plot.seek((clock.time + ((now - before) / 1000) * clock.speed) % Plot.duration);
+  if (clock.playing) Plot.seek(Plot.begin + ((clock.time - Plot.begin + ((now - before) / 1000) * clock.speed) % Plot.duration));
   before = now;
   requestAnimationFrame(tick);
 }
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => Plot.all.forEach((plot) => plot.refresh()));
-Plot.seek(/^#t=/.test(location.hash) ? +location.hash.slice(3) : 0);
+Plot.seek(/^#t=/.test(location.hash) ? +location.hash.slice(3) : Plot.begin);
 if (byId("stage") && !location.hash && !matchMedia("(prefers-reduced-motion: reduce)").matches) byId("play").click();
 requestAnimationFrame(tick);

@@ -69,7 +69,10 @@ def watch(folder: Path) -> None:
             latest.take(topic, content)
     summary = open_run(folder).summary
     end = {"state": summary.get("state", "ended"), "error": summary.get("error") or "", "name": summary.get("name")}
-    latest.take("state", {**end, "tick": round(float(summary.get("simulated_ms") or 0) * 1e6)})
+    latest.take(
+        "state",
+        {**end, "tick": round((float(summary.get("begin_ms") or 0) + float(summary.get("simulated_ms") or 0)) * 1e6)},
+    )
     server.closing.set()
     time.sleep(_LINGER_S)
     server.close()

@@ -165,6 +165,7 @@ NB_MODULE(_core, m) {
                  return nb::make_tuple(given(std::move(sources)), given(std::move(targets)), given(std::move(weights)),
                                        given(std::move(delays)));
              })
+        .def("wiring", &Simulation::wiring, nb::call_guard<nb::gil_scoped_release>())
         .def("add_source", &add_source, nb::arg("kind"), nb::arg("population"), nb::arg("neurons"),
              nb::arg("each"), nb::arg("receptor"), nb::arg("weight"), nb::arg("delay"), nb::arg("stream"),
              nb::arg("start"), nb::arg("hold"))

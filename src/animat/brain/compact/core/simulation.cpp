@@ -78,27 +78,24 @@ class File {
     FILE *file_;
 };
 
-template <class T>
-void exchange(File &file, std::vector<T> &values, bool saving) {
-    uint64_t size = values.size();
-    if (saving) {
-        file.put(&size, sizeof size);
-    } else {
-        file.get(&size, sizeof size);
-        values.resize(size);
-    }
+void exchange_raw(File &file, void *data, size_t bytes, bool saving) {
     if (saving)
-        file.put(values.data(), size * sizeof(T));
+        file.put(data, bytes);
     else
-        file.get(values.data(), size * sizeof(T));
+        file.get(data, bytes);
 }
 
 template <class T>
 void exchange(File &file, T &value, bool saving) {
-    if (saving)
-        file.put(&value, sizeof value);
-    else
-        file.get(&value, sizeof value);
+    exchange_raw(file, &value, sizeof value, saving);
+}
+
+template <class T>
+void exchange(File &file, std::vector<T> &values, bool saving) {
+    uint64_t size = values.size();
+    exchange(file, size, saving);
+    values.resize(size);
+    exchange_raw(file, values.data(), size * sizeof(T), saving);
 }
 
 template <class Real>
@@ -268,10 +265,36 @@ class Engine final : public Simulation {
             }
     }
 
+    uint64_t wiring() const override {
+        std::vector<uint64_t> sums(pool_.size());
+        for (size_t place = 0; place < projections_.size(); ++place) {
+            const Projection &p = *projections_[place];
+            const Bounds &bounds = populations_[p.post].bounds;
+            pool_.run(p.wiring.blocks.size(), [&](size_t block, int thread) {
+                const Rows &rows = p.wiring.blocks[block];
+                uint64_t sum = 0;
+                for (size_t source = 0; source < rows.count.size(); ++source) {
+                    const uint64_t key = (place << 48) ^ (source << 24) ^ source;
+                    const uint16_t *const targets = rows.targets(source);
+                    for (uint32_t i = 0; i < rows.count[source]; ++i) {
+                        uint64_t x = (key + (uint64_t(targets[i] + bounds[block]) << 32)) * 0x9e3779b97f4a7c15u;
+                        x ^= x >> 29;
+                        sum += x * 0xbf58476d1ce4e5b9u;
+                    }
+                }
+                sums[thread] += sum;
+            });
+        }
+        uint64_t total = 0;
+        for (const uint64_t sum : sums) total += sum;
+        return total;
+    }
+
     int add_source(const SourceSpec &spec) override {
         auto made = std::make_unique<Source>();
         Source &s = *made;
         s.spec = spec;
+        s.spec.stream += static_cast<uint64_t>(spec.population) << 44;
         s.number = spec.each ? spec.neurons.size() : 1;
         for (auto &values : s.values) values.assign(s.number, 0);
         s.trains_at.assign(s.number + 1, 0);
@@ -856,9 +879,10 @@ class Engine final : public Simulation {
                        record.now, static_cast<int32_t>(projection.delay), record.trace, depress);
     }
 
-    // Everything that changes while the network runs, but sources.
+    // Everything that changes while the network runs, but sources; in an order that knows nothing of blocks.
     void exchange_all(File &file, bool saving) {
         prepare();
+        exchange_head(file, saving);
         exchange(file, now_, saving);
         for (auto &p : populations_) {
             for (auto &state : p.state) exchange(file, state, saving);
@@ -866,36 +890,63 @@ class Engine final : public Simulation {
             exchange(file, p.current, saving);
             exchange(file, p.tiles, saving);
             exchange(file, p.slots, saving);
+            exchange(file, p.currents, saving);
+            p.ring.resize(p.receptors + p.currents.size());
             for (auto &ring : p.ring) exchange(file, ring, saving);
-        }
-        for (auto &block : blocks_) {
-            exchange(file, block.latest, saving);
-            exchange(file, block.number_of, saving);
-            exchange(file, block.remembered, saving);
-            exchange(file, block.times, saving);
-            exchange(file, block.traces, saving);
+            if (p.longest + slice_ > p.slots) lay_out(p);
+            p.longest = p.slots - slice_;
+            if (p.memory) exchange_memories(file, p, saving);
         }
         for (auto &projection : projections_) {
             if (!projection->plastic) continue;
             exchange(file, projection->last, saving);
             exchange(file, projection->trace, saving);
-            for (auto &rows : projection->wiring.blocks)
-                for (size_t source = 0; source < rows.count.size(); ++source) {
+            for (uint32_t source = 0; source < projection->last.size(); ++source)
+                for (auto &rows : projection->wiring.blocks) {
                     const uint32_t count = rows.count[source];
                     if (!count) continue;
-                    uint8_t *const weights = rows.data[source] + projection->wiring.format.weights_at(count);
-                    const size_t bytes = count * sizeof(Real);
-                    if (saving)
-                        file.put(weights, bytes);
-                    else
-                        file.get(weights, bytes);
+                    exchange_raw(file, rows.data[source] + projection->wiring.format.weights_at(count),
+                                 count * sizeof(Real), saving);
                 }
         }
         spiked_.clear();
         spiked_at_.clear();
     }
 
-    Pool pool_;
+    // What the file must agree with: its kind, the precision, and populations.
+    void exchange_head(File &file, bool saving) {
+        std::vector<uint64_t> head = {0x63746970d0a1, 1, sizeof(Real), populations_.size()};
+        for (const auto &p : populations_) head.insert(head.end(), {p.size, p.state.size()});
+        std::vector<uint64_t> found = head;
+        exchange_raw(file, found.data(), found.size() * sizeof(uint64_t), saving);
+        if (found != head) throw std::runtime_error("it is no state of this network, or of another version");
+    }
+
+    void exchange_memories(File &file, const Population &p, bool saving) {
+        uint32_t remembered = 0;
+        for (const int place : p.blocks) remembered = std::max(remembered, blocks_[place].remembered);
+        exchange(file, remembered, saving);
+        for (const int place : p.blocks) {
+            Block &block = blocks_[place];
+            if (saving)
+                while (block.remembered < remembered) lengthen(block);
+            block.remembered = remembered;
+            block.times.resize(size_t(block.count) * remembered);
+            block.traces.resize(size_t(block.count) * remembered);
+        }
+        const auto each = [&](auto Block::*values) {
+            for (const int place : p.blocks) {
+                auto &mine = blocks_[place].*values;
+                exchange_raw(file, mine.data(), mine.size() * sizeof(mine[0]), saving);
+            }
+        };
+        each(&Block::latest);
+        each(&Block::number_of);
+        each(&Block::times);
+        each(&Block::traces);
+    }
+
+    mutable Pool pool_;
     const uint64_t seed_;
     const Kernels<Real> &kernels_;
     std::vector<std::unique_ptr<Arena>> arenas_;

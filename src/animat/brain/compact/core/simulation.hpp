@@ -66,6 +66,9 @@ class Simulation {
     virtual void synapses_of(int projection, std::vector<uint32_t> &sources, std::vector<uint32_t> &targets,
                              std::vector<double> &weights, std::vector<int32_t> &delays) const = 0;
 
+    // A number that tells one drawn wiring from another, whatever the blocks.
+    virtual uint64_t wiring() const = 0;
+
     virtual int add_source(const SourceSpec &spec) = 0;
     virtual void remove_source(int source) = 0;
     // Rates per step, amplitudes and so on, by element or one for all; `which` is 0 for the first property of a kind.
