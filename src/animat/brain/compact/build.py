@@ -6,6 +6,7 @@ its rows, so they are others than NEST's of the same seed; the rest is drawn by 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -40,19 +41,23 @@ from animat.brain.network import (
 )
 from animat.brain.protocol import Progress
 from animat.brain.rules import needs_layout
+from animat.errors import AnimatError
 
 __all__ = ["connect", "initial_values", "receptor_of", "steps"]
 
 #: Projections of more synapses than this are reported while they are drawn, every so many seconds.
 _LONG, _LOOK_S = 10_000_000, 0.25
 
+#: Steps of a delay that is kept for each synapse, in 16 bits.
+_LONGEST_DRAWN = 65_535
+
 #: Streams of random numbers: projections count from 0, drives and devices from these.
 DRIVES, DEVICES = 1 << 40, 1 << 41
 
 
 def steps(delay_ms: float, resolution_ms: float) -> int:
-    """Return a delay in time steps, at least one."""
-    return max(1, round(delay_ms / resolution_ms))
+    """Return a delay in time steps, at least one; half a step counts as one, as in NEST."""
+    return max(1, math.floor(delay_ms * (1 / resolution_ms) + 0.5))
 
 
 def receptor_of(model: Model, receptor: int | None) -> int:
@@ -108,6 +113,11 @@ def connect(
         )
         report(0.0)
         number = _watched(core, draw, report) if expected[place] > _LONG else draw()
+        if not isinstance(projection.delay_ms, float | int) and core.delays(number)[1] >= _LONGEST_DRAWN:
+            raise AnimatError(
+                f"projection {projection.name}: drawn delays reach beyond {_LONGEST_DRAWN * h:g} ms, the longest that "
+                "compact keeps for each synapse"
+            )
         made.setdefault((projection.pre, projection.post), []).append(number)
         done += core.synapses(number)
     progress("connected", 1.0)

@@ -15,7 +15,7 @@ from animat.brain.network import Constant, Delay, Network, Population, Projectio
 __all__ = ["expected_memory_bytes"]
 
 #: Python with numpy and animat, and what the core takes besides.
-_BASE_BYTES = 75e6
+_BASE_BYTES = 50e6
 
 #: For every source of a projection and block of targets: where its row is, and how long.
 _ROW_BYTES = 12

@@ -39,6 +39,8 @@ class Model:
     listed: tuple[str, ...] = ()
     #: A negative weight is a conductance of its size.
     magnitude: bool = False
+    #: Where potentials begin that nobody sets.
+    start_mv: float = -70.0
 
     def receptors(self, params: Params) -> int:
         """Return how many receptors neurons with these parameters have in the core."""
@@ -74,7 +76,8 @@ def _numbers(params: Params, *names: str) -> list[float]:
 
 
 def _refractory_steps(params: Params, h: float) -> float:
-    return float(round(_number(params, "t_ref") / h))
+    """Return the steps of the refractory time; a part of one counts as one, as in NEST."""
+    return float(math.ceil(_number(params, "t_ref") / h - 1e-6))
 
 
 def _lowest(params: Params) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ _Array = NDArray[np.float64]
 #: Parameters that the core keeps for every neuron; others that differ divide a population into groups.
 _FOR_EACH = ("V_th", "I_e")
 
+#: What a coefficient is at most, in either precision.
+_LARGEST = 1e30
+
 
 class Neurons:
     """Parameters and states of a population by NEST's names.
@@ -31,12 +35,11 @@ class Neurons:
         self.params: dict[str, Any] = {**model.defaults, **params}
         self.silent = np.zeros(size, bool)
         self._states = {name: number for number, name in enumerate(model.state_names(self.params))}
-        if "E_L" in self.params:
-            self._states_at_rest()
+        self._check(self.params)
+        if "V_m" in self._states:
+            start = model.start_mv - self._all("E_L")
+            self._core.set_state(self._place, 0, np.ascontiguousarray(start))
         self._configure()
-
-    def _states_at_rest(self) -> None:
-        self._core.set_state(self._place, 0, np.zeros(self.size))
 
     @property
     def names(self) -> list[str]:
@@ -112,8 +115,14 @@ class Neurons:
         varied = {name: value for name, value in params.items() if isinstance(value, np.ndarray)}
         rows = np.unique(np.stack(list(varied.values()), axis=1), axis=0) if varied else np.zeros((1, 0))
         for row in rows:
-            for fault in parameter_faults(self.model, {**params, **dict(zip(varied, row.tolist(), strict=True))}):
+            one = {**params, **dict(zip(varied, row.tolist(), strict=True))}
+            for fault in parameter_faults(self.model, one):
                 raise AnimatError(f"{self._what}: {fault}")
+            if any(abs(value) > _LARGEST and value != -math.inf for value in self.model.coefficients(one, self._h)):
+                raise AnimatError(
+                    f"{self._what}: with these parameters a step of {self._h:g} ms has no finite effect; time "
+                    "constants and C_m must be such as a membrane can have"
+                )
 
     def _configure(self) -> None:
         """Hand parameters to the core: one set of coefficients for every run of neurons that share them."""

@@ -143,9 +143,14 @@ Found conductances(const Group<Real> &g) {
         for (int part = 0; part < parts; ++part) {
             const Real em = me * fma(half, re, e), nm = mi * fma(half, rn, n);
             const Real e1 = pe * fma(whole, re, e), n1 = pi * fma(whole, rn, n);
-            u = advanced(u, scale * (leak + e + n), scale * fma(drive_e, e, fma(drive_i, n, current[i])),
-                         scale * (leak + em + nm), scale * fma(drive_e, em, fma(drive_i, nm, current[i])),
-                         scale * (leak + e1 + n1), scale * fma(drive_e, e1, fma(drive_i, n1, current[i])));
+            const Real am = scale * (leak + em + nm), bm = scale * fma(drive_e, em, fma(drive_i, nm, current[i]));
+            const Real next = advanced(u, scale * (leak + e + n), scale * fma(drive_e, e, fma(drive_i, n, current[i])),
+                                       am, bm, scale * (leak + e1 + n1),
+                                       scale * fma(drive_e, e1, fma(drive_i, n1, current[i])));
+            if constexpr (whole_step)
+                u = next;
+            else  // where even a part is no small change, the potential follows its inputs' equilibrium
+                u = am < Real(1) ? next : fma(u - bm / am, exponential(-am), bm / am);
             e = e1;
             n = n1;
             re *= pe;
@@ -261,12 +266,10 @@ inline Real grown(const Learning<Real> &rule, Real w, Real trace) {
 template <class Real>
 inline Real shrunk(const Learning<Real> &rule, Real w, Real trace) {
     const Real step = rule.alpha * rule.rate * trace;
-    if (rule.update == additive) {
-        const Real next = w / rule.w_max - step;
-        return next > 0 ? next * rule.w_max : Real(0);
-    }
-    const Real next = w - step * w;
-    return rule.update == power_law ? (next > 0 ? next : Real(0)) : next;
+    if (rule.update == power_law) return step < 1 ? w - step * w : Real(0);
+    const Real part = w / rule.w_max;
+    const Real next = part - step * (rule.update == additive ? Real(1) : part);
+    return next > 0 ? next * rule.w_max : Real(0);
 }
 
 // One synapse after the other, with the whole history.

@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -85,8 +86,9 @@ struct Rows {
 };
 
 inline float from_half(uint16_t h) {
-    const uint32_t shifted = static_cast<uint32_t>(h & 0x7fff) << 13;
-    const float magnitude = std::bit_cast<float>(shifted) * 0x1p112f;
+    const uint32_t low = h & 0x7fff;
+    const float magnitude =
+        low < 0x400 ? static_cast<float>(low) * 0x1p-24f : std::bit_cast<float>((low << 13) + (112u << 23));
     return h & 0x8000 ? -magnitude : magnitude;
 }
 

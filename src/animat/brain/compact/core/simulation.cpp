@@ -208,6 +208,8 @@ class Engine final : public Simulation {
         p.weight = static_cast<Real>(spec.weight.a);
         p.magnitude = spec.magnitude;
         p.receptor = spec.receptor;
+        if (spec.plastic) p.wiring.negative = spec.update != power_law && spec.w_max < 0;
+        if (spec.plastic) p.wiring.positive = !p.wiring.negative;
         if (spec.receptor < 0 && !(p.wiring.negative && p.wiring.positive)) p.receptor = p.wiring.negative;
         if (spec.magnitude && format.weights == Stored::once) p.weight = std::abs(p.weight);
         p.delay = p.wiring.shortest;
@@ -504,12 +506,14 @@ class Engine final : public Simulation {
     void lay_out(Population &p) {
         const int64_t slots = p.longest + slice_;
         const size_t rings = p.receptors + p.currents.size();
-        std::vector<std::vector<Real>> fresh(rings, std::vector<Real>(slots * p.padded));
-        for (size_t r = 0; r < std::min(rings, p.ring.size()); ++r)
-            for (int64_t step = now_; step < now_ + p.slots && step < now_ + slots; ++step)
-                std::memcpy(&fresh[r][(step % slots) * p.padded], &p.ring[r][(step % p.slots) * p.padded],
+        p.ring.resize(rings);
+        for (auto &ring : p.ring) {
+            std::vector<Real> fresh(slots * p.padded);
+            for (int64_t step = now_; step < now_ + p.slots && step < now_ + slots && !ring.empty(); ++step)
+                std::memcpy(&fresh[(step % slots) * p.padded], &ring[(step % p.slots) * p.padded],
                             p.padded * sizeof(Real));
-        p.ring = std::move(fresh);
+            ring = std::move(fresh);
+        }
         p.slots = slots;
     }
 
@@ -544,7 +548,9 @@ class Engine final : public Simulation {
         alignas(64) int32_t fired[tile_size];
         const uint32_t first = number * tile_size;
         thread_local std::vector<Real> before;
+        bool refractory = false;
         if (quiet) {
+            for (uint32_t i = first; i < first + count; ++i) refractory |= p.refractory[i] != 0;
             before.clear();
             for (const auto &state : p.state) before.insert(before.end(), &state[first], &state[first] + count);
             before.insert(before.end(), &p.current[first], &p.current[first] + count);
@@ -572,14 +578,13 @@ class Engine final : public Simulation {
         for (auto &state : p.state)
             for (uint32_t i = first; i < first + count; ++i)
                 if (std::abs(state[i]) < negligible) state[i] = 0;
-        bool same = !any_fired;
+        bool same = !any_fired && !refractory;
         const Real *was = before.data();
         for (const auto &state : p.state) {
             same = same && !std::memcmp(was, &state[first], count * sizeof(Real));
             was += count;
         }
         same = same && !std::memcmp(was, &p.current[first], count * sizeof(Real));
-        for (uint32_t i = 0; i < count && same; ++i) same = p.refractory[first + i] == 0;
         tile.still = same;
     }
 
@@ -622,7 +627,7 @@ class Engine final : public Simulation {
         for (int64_t step = 0; step < slice; ++step) {
             const int64_t at = now_ + step;
             Real *const to = slot(p, spec.receptor, at + spec.delay);
-            if (spec.kind == SourceSpec::poisson && at >= spec.start) {
+            if (spec.kind == SourceSpec::poisson && at > spec.start) {
                 if (!each) {
                     const double mean = s.values[0][0] * count;
                     if (mean <= 0) continue;

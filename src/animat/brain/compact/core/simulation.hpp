@@ -36,7 +36,7 @@ struct SourceSpec {
     double weight;
     int64_t delay;
     uint64_t stream;
-    int64_t start;   // first step
+    int64_t start;   // the step after which Poisson trains begin
     int64_t hold;    // noise: steps between draws
 };
 

@@ -68,9 +68,7 @@ class Drawing {
 
     Stream stream(Use use, uint64_t which) const { return Stream(seed_, stream_ | use, which); }
 
-    static int64_t steps_of(double delay) {
-        return std::max<int64_t>(1, std::min<int64_t>(65535, std::llround(delay)));
-    }
+    static int64_t steps_of(double delay) { return std::max<int64_t>(1, std::llround(delay)); }
 
     static double value(const Distribution &distribution, Stream &stream) {
         switch (distribution.kind) {
@@ -92,7 +90,7 @@ class Drawing {
     }
 
     void put_delay(Part &part, uint8_t *row, uint32_t count, uint32_t place, double delay) const {
-        const int64_t steps = steps_of(delay);
+        const int64_t steps = std::min<int64_t>(65535, steps_of(delay));
         part.shortest = std::min(part.shortest, steps);
         part.longest = std::max(part.longest, steps);
         reinterpret_cast<uint16_t *>(row + found_.format.delays_at(count))[place] = static_cast<uint16_t>(steps);
