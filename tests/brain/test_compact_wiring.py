@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from animat.brain.draw import draw_pairs, generator
 from animat.brain.expectation import expected_indegree
-from animat.brain.kernels import pair_chances
+from animat.brain.kernels import pair_chances, within_mask
 from animat.brain.layout import Extent
 from animat.brain.network import (
     AllToAll,
@@ -43,6 +43,7 @@ from animat.brain.network import (
     positions,
 )
 from animat.brain.rules import needs_layout
+from animat.errors import AnimatError
 
 Floats = NDArray[np.float64]
 
@@ -340,11 +341,6 @@ DRAWN_OUTSIDE = {
         ),
         sheet("b", (12, 12, 3)),
     ),
-    "fixed in-degree in a disc": (
-        FixedIndegree(indegree=7.5, mask=DiscMask(0.12)),
-        sheet("a", (14, 14, 2), extent=(0.6, 0.6)),
-        sheet("b", (20, 20, 13), extent=(0.6, 0.6)),
-    ),
     "fixed in-degree in a box without multapses": (
         FixedIndegree(indegree=7.5, mask=BoxMask(0.12, 0.2), multapses=False),
         sheet("a", (14, 14, 2), extent=(0.6, 0.6)),
@@ -364,6 +360,46 @@ def test_other_rules_are_drawn_as_for_every_engine(name: str) -> None:
     assert len(source) > 500
     order = np.lexsort((theirs[1], theirs[0]))
     assert np.array_equal(source, theirs[0][order]) and np.array_equal(target, theirs[1][order])
+
+
+@pytest.mark.parametrize("itself", [False, True])
+@pytest.mark.parametrize(
+    ("mask", "extent"),
+    [
+        (DiscMask(0.12), (0.6, 0.6)),
+        (DiscMask(0.03), None),
+        (BoxMask(0.12, 0.2), (0.6, 0.6)),
+        (BoxMask(0.2, 0.1, 0.06), None),
+    ],
+    ids=str,
+)
+def test_fixed_indegree_within_a_mask(mask: BoxMask | DiscMask, extent: Any, itself: bool) -> None:
+    """Every source that the mask admits has the same chance; one that were drawn 20 % too often would be found."""
+    a = sheet("a", (14, 14, 2), extent=extent)
+    b = a if itself else sheet("b", (13, 13, 3), extent=extent)
+    counts = np.zeros((a.size, b.size), int)
+    for seed in range(1, 21):
+        source, target, _, _ = drawn(joined(FixedIndegree(indegree=7.5, mask=mask), a, b), seed=seed)
+        np.add.at(counts, (source, target), 1)
+    assert a.layout is not None and b.layout is not None
+    near, inside = within_mask(mask, positions(a.layout, a.size), positions(b.layout, b.size), b.layout)
+    admitted = np.zeros((a.size, b.size), bool)
+    admitted[near] = inside.T
+    if itself:
+        np.fill_diagonal(admitted, False)
+    assert not counts[~admitted].any()
+    indegree = counts.sum(axis=0)
+    assert abs(indegree.mean() / 20 - 7.5) < 4 * 0.5 / math.sqrt(20 * b.size)
+    expected = (admitted * indegree / admitted.sum(axis=0))[admitted]
+    chi = ((counts[admitted] - expected) ** 2 / expected).sum()
+    degrees = len(expected) - b.size
+    assert abs(chi - degrees) < 4 * math.sqrt(2 * degrees + (1 / expected).sum())
+
+
+def test_a_mask_that_admits_nobody_names_the_neuron() -> None:
+    far = Population(name="b", model="iaf_psc_alpha", size=1, layout=Explicit(points=((5.0, 5.0, 0.0),)))
+    with pytest.raises(AnimatError, match=r"a->b: neuron 0 .* admits none"):
+        drawn(joined(FixedIndegree(indegree=3, mask=DiscMask(0.1)), sheet("a", (4, 4, 1)), far))
 
 
 def normal_distribution(x: Floats) -> Floats:

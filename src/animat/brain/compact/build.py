@@ -21,6 +21,7 @@ from animat.brain.expectation import expected_counts
 from animat.brain.kernels import axis_factors
 from animat.brain.network import (
     AllToAll,
+    BoxMask,
     Constant,
     Delay,
     DiscMask,
@@ -38,6 +39,7 @@ from animat.brain.network import (
     Stdp,
     Uniform,
     Values,
+    positions,
 )
 from animat.brain.protocol import Progress
 from animat.brain.rules import needs_layout
@@ -112,7 +114,13 @@ def connect(
             stream=place,
         )
         report(0.0)
-        number = _watched(core, draw, report) if expected[place] > _LONG else draw()
+        try:
+            number = _watched(core, draw, report) if expected[place] > _LONG else draw()
+        except IndexError as error:
+            raise AnimatError(
+                f"projection {projection.name}: neuron {error} needs sources, but its mask admits none; widen the mask "
+                "or lower the in-degree"
+            ) from None
         if not isinstance(projection.delay_ms, float | int) and core.delays(number)[1] >= _LONGEST_DRAWN:
             raise AnimatError(
                 f"projection {projection.name}: drawn delays reach beyond {_LONGEST_DRAWN * h:g} ms, the longest that "
@@ -148,6 +156,8 @@ def _rule(projection: Projection, pre: Population, post: Population, seed: int, 
             return ("one_to_one",)
         case FixedIndegree(mask=None):
             return ("fixed_indegree", float(rule.indegree), rule.multapses)
+        case FixedIndegree(multapses=True, mask=mask) if mask is not None:
+            return ("fixed_indegree", float(rule.indegree), True, *_mask(mask, pre, post))
         case PairwiseBernoulli() if not needs_layout(rule):
             assert not isinstance(rule.p, Gaussian)
             return ("bernoulli", float(rule.p))
@@ -170,6 +180,18 @@ def _rule(projection: Projection, pre: Population, post: Population, seed: int, 
     sources = np.concatenate([none, *(source for source, _ in drawn)]).astype(np.uint32)
     targets = np.concatenate([none, *(target for _, target in drawn)]).astype(np.uint32)
     return ("listed", sources, targets)
+
+
+def _mask(mask: BoxMask | DiscMask, pre: Population, post: Population) -> tuple[Any, ...]:
+    """Return the places of sources and targets, the radius (0: a box), half widths and periods."""
+    assert pre.layout is not None and post.layout is not None
+    places = [positions(one.layout, one.size).ravel() for one in (pre, post) if one.layout is not None]
+    extent = post.layout.extent_mm or ()
+    periods = [float(side) for side in extent] + [0.0] * (3 - len(extent))
+    if isinstance(mask, DiscMask):
+        return *places, float(mask.radius_mm), [math.inf] * 3, periods
+    deep = math.inf if mask.half_z_mm is None else float(mask.half_z_mm)
+    return *places, 0.0, [float(mask.half_x_mm), float(mask.half_y_mm), deep], periods
 
 
 def _distribution(distribution: Distribution, scale: float = 1.0) -> tuple[Any, ...]:

@@ -21,9 +21,19 @@ struct Bernoulli {
     double p;
 };
 
+// Which sources a target may draw: those within reach along each axis, or within a horizontal radius.
+struct Mask {
+    std::vector<double> from, to;  // x, y and z of every neuron
+    double half[3];                // infinite: any
+    double radius;                 // 0: the box counts
+    double period[3];              // 0: open
+};
+
 struct FixedInDegree {
     double indegree;
     bool multapses;
+    bool masked = false;
+    Mask mask = {};
 };
 
 struct AllToAll {};

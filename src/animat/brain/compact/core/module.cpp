@@ -49,7 +49,20 @@ Distribution distribution(const nb::tuple &said) {
 Rule rule(const nb::tuple &said) {
     const auto kind = nb::cast<std::string>(said[0]);
     if (kind == "bernoulli") return Bernoulli{nb::cast<double>(said[1])};
-    if (kind == "fixed_indegree") return FixedInDegree{nb::cast<double>(said[1]), nb::cast<bool>(said[2])};
+    if (kind == "fixed_indegree") {
+        FixedInDegree found{nb::cast<double>(said[1]), nb::cast<bool>(said[2])};
+        if (said.size() > 3) {
+            found.masked = true;
+            found.mask.from = copied(nb::cast<Array<double>>(said[3]));
+            found.mask.to = copied(nb::cast<Array<double>>(said[4]));
+            found.mask.radius = nb::cast<double>(said[5]);
+            for (int axis = 0; axis < 3; ++axis) {
+                found.mask.half[axis] = nb::cast<double>(said[6][axis]);
+                found.mask.period[axis] = nb::cast<double>(said[7][axis]);
+            }
+        }
+        return found;
+    }
     if (kind == "all_to_all") return AllToAll{};
     if (kind == "one_to_one") return OneToOne{};
     if (kind == "listed") {

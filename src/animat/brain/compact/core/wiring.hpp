@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "draw.hpp"
@@ -285,6 +286,10 @@ class Drawing {
             double wanted = std::floor(rule.indegree);
             if (rule.indegree > wanted) wanted += random.uniform() < rule.indegree - wanted;
             drawn.clear();
+            if (rule.masked) {
+                draw_within(rule.mask, target, static_cast<uint32_t>(wanted), random, drawn);
+                return;
+            }
             if (rule.multapses) {
                 for (uint32_t i = 0; i < wanted; ++i) drawn.push_back(random.below(choices));
             } else {
@@ -293,6 +298,41 @@ class Drawing {
             if (not_itself_)
                 for (auto &source : drawn) source += source >= target;
         });
+    }
+
+    bool admitted(const Mask &mask, uint32_t source, uint32_t target) const {
+        if (not_itself_ && source == target) return false;
+        double apart[3];
+        for (int axis = 0; axis < 3; ++axis) {
+            double distance = std::fabs(mask.to[3 * size_t(target) + axis] - mask.from[3 * size_t(source) + axis]);
+            if (mask.period[axis] > 0)
+                distance = std::fabs(distance - mask.period[axis] * std::nearbyint(distance / mask.period[axis]));
+            apart[axis] = distance;
+        }
+        if (mask.radius > 0) return apart[0] * apart[0] + apart[1] * apart[1] <= mask.radius * mask.radius;
+        return apart[0] <= mask.half[0] && apart[1] <= mask.half[1] && apart[2] <= mask.half[2];
+    }
+
+    // Any sources until the mask admits one; if that takes too long, one of a list of all that it admits.
+    void draw_within(const Mask &mask, uint32_t target, uint32_t wanted, Stream &random,
+                     std::vector<uint32_t> &drawn) const {
+        constexpr int trials = 100;
+        std::vector<uint32_t> all;
+        while (drawn.size() < wanted) {
+            uint32_t source = 0;
+            bool found = false;
+            for (int trial = 0; trial < trials && all.empty() && !found; ++trial) {
+                source = random.below(sources_);
+                found = admitted(mask, source, target);
+            }
+            if (!found) {
+                for (uint32_t one = 0; one < sources_ && (all.empty() || one > all.back()); ++one)
+                    if (admitted(mask, one, target)) all.push_back(one);
+                if (all.empty()) throw std::out_of_range(std::to_string(target));
+                source = all[random.below(static_cast<uint32_t>(all.size()))];
+            }
+            drawn.push_back(source);
+        }
     }
 
     // Robert Floyd's sample without repetition; from many of few, what is left out is drawn.
