@@ -347,13 +347,16 @@ float learnt_power(const Learning<float> &rule, const Powers &powers, const Hist
         at(back));
 }
 
-// Most targets fired at most twice between two spikes of a source: their synapses go side by side.
+// Most targets fired at most twice between two spikes of a source, nearly all at most four times: these go side by
+// side, the others one by one.
 inline void learn_powers(const Learning<float> &rule, const History<float> &history, const uint16_t *targets,
                          uint32_t count, float *weights, int32_t before, int32_t now, int32_t delay, float trace) {
     const Powers powers(rule, before, now, delay, trace);
     alignas(64) Latest<float> latest[chunk];
-    alignas(64) int32_t rare[chunk];
-    uint16_t found[chunk];
+    alignas(64) int32_t several[chunk], other[chunk];
+    alignas(64) float w_of[chunk], k_of[chunk], next_of[chunk];
+    alignas(64) int32_t t1_of[chunk], t2_of[chunk], t3_of[chunk], t4_of[chunk];
+    uint16_t few[chunk], rare[chunk];
     for (uint32_t first = 0; first < count; first += chunk) {
         const int n = static_cast<int>(count - first < chunk ? count - first : chunk);
         const uint16_t *const t = targets + first;
@@ -366,17 +369,50 @@ inline void learn_powers(const Learning<float> &rule, const History<float> &hist
             const float x2 = per * powers.left(latest[i].t2);
             const float x = fma(per * powers.left(t1), powers.further(x2), x2);
             const float next = powers.shrunk(fma(w, x, w), latest[i].k1, t1);
-            const bool special = (t1 >= powers.high) | (latest[i].t3 > powers.low) | !(x < series_holds);
-            rare[i] = special;
-            weight[i] = special ? w : next;
+            const bool recent = t1 >= powers.high, more = (latest[i].t3 > powers.low) | !(x < series_holds);
+            other[i] = recent;
+            several[i] = more & !recent;
+            weight[i] = recent | more ? w : next;
         }
-        int many = 0;
+        int fews = 0, rares = 0;
         for (int i = 0; i < n; ++i) {
-            found[many] = static_cast<uint16_t>(i);
-            many += rare[i];
+            few[fews] = static_cast<uint16_t>(i);
+            fews += several[i];
+            rare[rares] = static_cast<uint16_t>(i);
+            rares += other[i];
         }
-        for (int k = 0; k < many; ++k) {
-            const int i = found[k];
+        int kept = 0;
+        for (int k = 0; k < fews; ++k) {
+            const uint16_t i = few[k];
+            const Earlier earlier = history.earlier[t[i]];
+            rare[rares] = i;
+            rares += earlier.t5 > powers.low;
+            few[kept] = i;
+            w_of[kept] = weight[i];
+            k_of[kept] = latest[i].k1;
+            t1_of[kept] = latest[i].t1;
+            t2_of[kept] = latest[i].t2;
+            t3_of[kept] = latest[i].t3;
+            t4_of[kept] = earlier.t4;
+            kept += earlier.t5 <= powers.low;
+        }
+#pragma GCC ivdep
+        for (int k = 0; k < kept; ++k) {
+            const float w = w_of[k], per = powers.per(w), x4 = per * powers.left(t4_of[k]);
+            const float x3 = fma(per * powers.left(t3_of[k]), powers.further(x4), x4);
+            const float x2 = fma(per * powers.left(t2_of[k]), powers.further(x3), x3);
+            const float x = fma(per * powers.left(t1_of[k]), powers.further(x2), x2);
+            const float next = powers.shrunk(fma(w, x, w), k_of[k], t1_of[k]);
+            next_of[k] = x < series_holds ? next : -1.0f;
+        }
+        for (int k = 0; k < kept; ++k) {
+            if (next_of[k] < 0.0f)
+                rare[rares++] = few[k];
+            else
+                weight[few[k]] = next_of[k];
+        }
+        for (int k = 0; k < rares; ++k) {
+            const int i = rare[k];
             weight[i] = learnt_power(rule, powers, history, t[i], weight[i], before, now, delay, trace);
         }
     }

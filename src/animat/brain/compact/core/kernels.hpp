@@ -41,9 +41,15 @@ struct Latest {
     Real k1;
 };
 
+// The two before these.
+struct Earlier {
+    int32_t t4, t5;
+};
+
 template <class Real>
 struct History {
     const Latest<Real> *latest;
+    const Earlier *earlier;
     const int32_t *times;  // `size` for every neuron, a ring
     const Real *traces;
     const uint32_t *number;  // of spikes so far

@@ -437,6 +437,7 @@ class Engine final : public Simulation {
         std::vector<std::pair<int, size_t>> sources;
         // of neurons that remember
         std::vector<Latest<Real>> latest;
+        std::vector<Earlier> earlier;
         std::vector<int32_t> times;
         std::vector<Real> traces;
         std::vector<uint32_t> number_of;
@@ -753,17 +754,24 @@ class Engine final : public Simulation {
                 Projection &projection = *projections_[place];
                 const auto &fired = fired_[projection.pre][step];
                 if (fired.empty() || projection.cut) continue;
-                if (projection.plastic)
-                    for (const Before &record : seen_[place][step]) learn(projection, block, record, true);
                 const Rows &rows = projection.wiring.blocks[block.number];
+                const Before *const seen = projection.plastic ? seen_[place][step].data() : nullptr;
                 for (size_t i = 0; i < fired.size(); ++i) {
-                    if (i + 1 < fired.size()) {
-                        const uint8_t *const next = rows.data[fired[i + 1]];
-                        for (int line = 0; line < 4; ++line) __builtin_prefetch(next + 64 * line);
-                    }
+                    if (i + 1 < fired.size()) fetch(projection, rows, fired[i + 1]);
+                    if (seen) learn(projection, block, seen[i], true);
                     deliver_row(p, block, projection, rows, fired[i], now_ + step);
                 }
             }
+    }
+
+    // Ask for the beginning of a row, and of its weights, before they are needed.
+    static void fetch(const Projection &projection, const Rows &rows, uint32_t source) {
+        const uint8_t *const row = rows.data[source];
+        const Format &format = projection.wiring.format;
+        for (int line = 0; line < 4; ++line) __builtin_prefetch(row + 64 * line);
+        if (format.weights == Stored::once) return;
+        const uint8_t *const weights = row + format.weights_at(rows.count[source]);
+        for (int line = 0; line < 6; ++line) __builtin_prefetch(weights + 64 * line);
     }
 
     void deliver_row(Population &p, Block &block, const Projection &projection, const Rows &rows, uint32_t source,
@@ -833,6 +841,7 @@ class Engine final : public Simulation {
             if (block.remembered) continue;
             block.remembered = 16;
             block.latest.assign(block.count, {never, never, never, 0});
+            block.earlier.assign(block.count, {never, never});
             block.number_of.assign(block.count, 0);
             block.times.assign(size_t(block.count) * block.remembered, never);
             block.traces.assign(size_t(block.count) * block.remembered, 0);
@@ -846,6 +855,7 @@ class Engine final : public Simulation {
         Latest<Real> &latest = block.latest[i];
         const Real trace =
             number ? latest.k1 * static_cast<Real>(std::exp((latest.t1 - stamp) / p.tau_minus)) + 1 : Real(1);
+        block.earlier[i] = {latest.t3, block.earlier[i].t4};
         latest = {stamp, latest.t1, latest.t2, trace};
         block.times[place_of(block, i, number)] = stamp;
         block.traces[place_of(block, i, number)] = trace;
@@ -877,7 +887,7 @@ class Engine final : public Simulation {
         const uint32_t count = rows.count[record.source];
         if (!count) return;
         uint8_t *const row = rows.data[record.source];
-        const History<Real> history{block.latest.data(), block.times.data(), block.traces.data(),
+        const History<Real> history{block.latest.data(), block.earlier.data(), block.times.data(), block.traces.data(),
                                     block.number_of.data(), block.remembered};
         kernels_.learn(projection.learning, history, reinterpret_cast<const uint16_t *>(row), count,
                        reinterpret_cast<Real *>(row + projection.wiring.format.weights_at(count)), record.before,
@@ -946,6 +956,7 @@ class Engine final : public Simulation {
             }
         };
         each(&Block::latest);
+        each(&Block::earlier);
         each(&Block::number_of);
         each(&Block::times);
         each(&Block::traces);
