@@ -60,7 +60,8 @@ RUNS = {
 def run(name: str, folder: Path) -> dict[str, float]:
     _, _, experiment, settings = RUNS[name]
     out = folder / name
-    command = [str(Path(sys.executable).with_name("animat")), "run", experiment, "--out", str(out), "--set", "brain.engine=compact"]
+    command = [str(Path(sys.executable).with_name("animat")), "run", experiment, "--out", str(out)]
+    command += ["--set", "brain.engine=compact"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
     began = time.monotonic()
@@ -149,8 +150,9 @@ def main(names: list[str]) -> None:
                 )
             shutil.rmtree(Path(folder) / name)
             FOUND.write_text(json.dumps(found, indent=1) + "\n")
-    fill("table", table(found))
-    figure(found)
+    if all(name in found for name in RUNS):
+        fill("table", table(found))
+        figure(found)
 
 
 if __name__ == "__main__":
