@@ -1,6 +1,6 @@
 """Tables and figure of docs/engines.md: `python docs/figures/engines.py [comparison] [limits] [figure]`.
 
-All parts come from one run, which takes some minutes on two cores; other programs on the machine show in the quartiles.
+All parts come from one run, which takes about ten minutes on two cores and 18 GB; other programs on the machine show in the quartiles.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ PAGE = DOCS / "engines.md"
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "cortex": {"library": "rodent-brain", "regions": "M1", "size": "0.4 mm"},
-    "balanced": {"library": "balanced-network", "scale": 0.1, "indegree_fraction": 0.1},
+    "two cortices": {"library": "rodent-brain", "regions": ["M1", "S1"], "size": "1 mm"},
+    "balanced": {"library": "balanced-network", "scale": 2.5, "indegree_fraction": 0.4},
 }
 
-#: Small and plastic, the balanced network fires faster and faster: its first 0.3 s only.
-TURNS = {"cortex": (10, 10), "balanced": (2, 8)}
+#: Steps in a turn, turns, and builds: what NEST takes minutes for is done less often.
+TURNS = {"cortex": (10, 10, 3), "two cortices": (1, 5, 1), "balanced": (1, 6, 1)}
 
 
 @cache
 def measured(name: str) -> Engines:
-    steps, rounds = TURNS[name]
+    steps, rounds, builds = TURNS[name]
     network = load_network(NETWORKS[name])
-    return measure_engines(network, lambda _what, _done: None, steps=steps, rounds=rounds, precision="double")
+    return measure_engines(
+        network, lambda _what, _done: None, steps=steps, rounds=rounds, builds=builds, precision="double"
+    )
 
 
 def fill(name: str, text: str) -> None:
