@@ -169,10 +169,12 @@ class Drawing {
     // What sources above each other have in common: the hazard of one draw at each column of targets, the number of
     // draws for each neuron there, and the hazards of all columns before, all times their draws.
     struct Columns {
-        std::vector<double> hazard, one_over, before;
-        std::vector<uint32_t> draws, guide;  // the guide: where to begin to look for a point
-        double scale;
+        std::vector<double> hazard, before;
+        std::vector<uint32_t> draws;
     };
+
+    // Columns that a point is compared with at a time.
+    static constexpr uint32_t at_once = 8;
 
     // p = 1, as a hazard: a draw fails once in 10^26.
     static constexpr double certain = 60;
@@ -198,11 +200,17 @@ class Drawing {
                     mine_[thread].targets.clear();
                     if (sure)
                         all_of(rule, source, table, trials[z], mine_[thread].targets);
-                    else if (!trials[z].empty() && table.before.back() > 0)
+                    else if (!trials[z].empty() && table.before[table.draws.size()] > 0)
                         some_of(rule, source, table, trials[z], mine_[thread]);
                     keep(source, mine_[thread], *arenas_[thread]);
                 }
         });
+    }
+
+    // -log(1 - p); the series is cut where it no longer matters (p^6 / 6), and p = 1 is nearly so.
+    static double hazard_of(double p) {
+        if (p < 0.005) return p * (1 + p * (1.0 / 2 + p * (1.0 / 3 + p * (1.0 / 4 + p * (1.0 / 5)))));
+        return p < 1 ? std::min(certain, -std::log1p(-p)) : certain;
     }
 
     static void tabulate(const OnLattices &rule, uint32_t x, uint32_t y, Columns &table) {
@@ -210,8 +218,7 @@ class Drawing {
         const size_t number = size_t(tx) * ty;
         table.hazard.resize(number);
         table.draws.resize(number);
-        table.one_over.resize(number);
-        table.before.resize(number + 1);
+        table.before.resize(number + 1 + at_once);
         double sum = 0;
         for (uint32_t i = 0; i < tx; ++i) {
             const double along_x = rule.center * rule.chance[0][x * tx + i];
@@ -219,22 +226,15 @@ class Drawing {
             for (uint32_t j = 0; j < ty; ++j) {
                 const size_t at = size_t(i) * ty + j;
                 const double p = along_x * rule.chance[1][y * ty + j];
-                table.hazard[at] = p < 1 ? std::min(certain, -std::log1p(-p)) : certain;
-                table.one_over[at] = 1 / table.hazard[at];
+                table.hazard[at] = hazard_of(p);
                 table.draws[at] = draws_x * static_cast<uint32_t>(rule.draws[1][y * ty + j]);
                 table.before[at] = sum;
                 sum += table.hazard[at] * table.draws[at];
             }
         }
+        std::fill(table.before.begin() + static_cast<ptrdiff_t>(number), table.before.end(),
+                  std::numeric_limits<double>::infinity());
         table.before[number] = sum;
-        table.scale = static_cast<double>(number) / sum;
-        table.guide.resize(number + 1);
-        uint32_t column = 0;
-        for (size_t g = 0; g <= number; ++g) {
-            const double from = (static_cast<double>(g) - 1e-6) / table.scale;
-            while (column + 1 < number && table.before[column + 1] <= from) ++column;
-            table.guide[g] = column;
-        }
     }
 
     void all_of(const OnLattices &rule, uint32_t source, const Columns &table, const std::vector<uint32_t> &trials,
@@ -262,12 +262,15 @@ class Drawing {
         part.targets.resize(points.size());
         uint32_t *next = part.targets.data();
         uint64_t latest = ~uint64_t(0);
+        uint32_t column = 0;
         for (const double at : points) {
-            uint32_t column = table.guide[static_cast<uint32_t>(at * table.scale)];
-            while (before[column + 1] <= at) ++column;
+            for (uint32_t passed = at_once; passed == at_once; column += passed) {
+                passed = 0;
+                for (uint32_t i = 1; i <= at_once; ++i) passed += before[column + i] <= at;
+            }
             const uint32_t draws = table.draws[column];
             const int32_t last = static_cast<int32_t>(draws * trials.size()) - 1;
-            const auto hit = static_cast<int32_t>((at - before[column]) * number * table.one_over[column]);
+            const auto hit = static_cast<int32_t>((at - before[column]) * number / table.hazard[column]);
             const auto draw = static_cast<uint32_t>(std::min(last, hit));
             const uint32_t target = column * deep + trials[draws == 1 ? draw : draw / draws];
             const uint64_t name = static_cast<uint64_t>(column) << 32 | draw;
