@@ -1,6 +1,7 @@
 """Tables and figure of docs/engines.md: `python docs/figures/engines.py [comparison] [limits] [figure]`.
 
-All parts come from one run, which takes about ten minutes on two cores and 18 GB; other programs on the machine show in the quartiles.
+All parts come from one run, which takes about ten minutes on two cores and 18 GB; other programs on the machine show
+in the quartiles.
 """
 
 from __future__ import annotations

@@ -114,7 +114,8 @@ def figure(found: dict[str, dict[str, float]]) -> None:
     drawing, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
     for paper, colour in colours.items():
         factors = PAPER[paper][0]
-        axes.plot([36 * n for n in factors], list(factors.values()), "o-", color=colour, ms=4, label=f"{titles[paper]}, 2022")
+        threads, label = [36 * processes for processes in factors], f"{titles[paper]}, 2022"
+        axes.plot(threads, list(factors.values()), "o-", color=colour, ms=4, label=label)
     for name, (_, paper, *_) in RUNS.items():
         marker = "D" if name == "clean" else "*"
         axes.plot(2, found[name]["rtf"], marker, color=colours[paper], ms=8 if name == "clean" else 14)
