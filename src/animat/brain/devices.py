@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from animat.brain.protocol import Device
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["KINDS", "DeviceKind", "Parameter", "check_device", "check_value", "initial_values", "parameter_value"]
+__all__ = [
+    "CURRENT_SOURCES",
+    "KINDS",
+    "DeviceKind",
+    "Parameter",
+    "check_device",
+    "check_value",
+    "initial_values",
+    "parameter_value",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,9 @@ class DeviceKind:
         """All numbers that a declaration may give."""
         return {**self.settable, **self.fixed}
 
+
+#: Kinds that inject a current, where others send spikes.
+CURRENT_SOURCES = ("dc_source", "ac_source", "nc_source")
 
 _RATE = Parameter("Hz", 0.0, "spikes per second for every target neuron", low=0.0)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
+import time
 from pathlib import Path
 
-__all__ = ["peak_memory_mb"]
+__all__ = ["PeakMemory", "peak_memory_mb"]
 
 
 def peak_memory_mb() -> float:
@@ -21,3 +23,17 @@ def peak_memory_mb() -> float:
                 return int(line.split()[1]) * 1024 / 1e6
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / 1e6 if sys.platform == "darwin" else size * 1024 / 1e6
+
+
+class PeakMemory:
+    """The largest memory so far, looked up once a second: it may be asked in every step."""
+
+    def __init__(self) -> None:
+        self._mb, self._looked = 0.0, -math.inf
+
+    def mb(self) -> float:
+        """Return it in MB."""
+        now = time.monotonic()
+        if now - self._looked > 1.0:
+            self._mb, self._looked = peak_memory_mb(), now
+        return self._mb

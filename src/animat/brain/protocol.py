@@ -124,6 +124,21 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     sample: int = 0
     options: dict[str, str | int | float | bool] = {}
 
+    def check_step(self) -> None:
+        """Raise if the step is no multiple of the resolution."""
+        if self.step % self.resolution:
+            raise AnimatError(f"the step ({self.step} ns) must be a multiple of the resolution ({self.resolution} ns)")
+
+    def span(self, now: int, until: int) -> int:
+        """Return the ticks from `now` to `until`; raises unless they are a positive multiple of the resolution."""
+        span = until - now
+        if span <= 0 or span % self.resolution:
+            raise AnimatError(
+                f"the brain stands at {now} ns and cannot run to {until} ns: "
+                f"the difference must be a positive multiple of its resolution ({self.resolution} ns)"
+            )
+        return span
+
     @property
     def all_virtual_processes(self) -> int:
         """The number of virtual processes."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.errors import AnimatError
+from animat.brain.protocol import Selection
+from animat.errors import AnimatError, unknown_name
 
-__all__ = ["Selected"]
+__all__ = ["Selected", "select"]
 
 
 class Selected:
@@ -40,3 +43,21 @@ class Selected:
         place = np.searchsorted(self.ids, mine)
         hits = np.flatnonzero(self.ids[place] == mine)
         return self.order[place[hits]], first + hits
+
+    def recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> tuple[bytes, bytes]:
+        """Return its neurons' spikes as `BrainReply.spikes` has them, by time and index; `senders` must ascend."""
+        element, places = self.find(senders)
+        when = ticks[places]
+        order = np.lexsort((element, when))
+        return element[order].tobytes(), when[order].tobytes()
+
+
+def select(selections: Sequence[Selection], ids: Mapping[str, NDArray[np.int64]]) -> Selected:
+    """Return the selected neurons of populations with these ids of an engine; errors list the populations."""
+    found = []
+    for selection in selections:
+        if selection.population not in ids:
+            raise unknown_name("population", selection.population, ids)
+        mine = ids[selection.population]
+        found.append(mine[selection.resolve(len(mine))])
+    return Selected(np.concatenate(found), ", ".join(map(str, selections)))

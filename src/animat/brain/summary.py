@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from animat.brain.compact.capabilities import capability_faults
-from animat.brain.compact.memory import expected_memory_bytes as compact_bytes
 from animat.brain.distributions import mean
+from animat.brain.engines import ENGINES
 from animat.brain.expectation import expected_indegree
-from animat.brain.nest.memory import expected_memory_bytes as nest_bytes
 from animat.brain.network import (
     AllToAll,
     BoxMask,
@@ -40,10 +38,10 @@ from animat.brain.network import (
     Values,
     check_network,
 )
+from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
 __all__ = [
-    "MEMORY",
     "NetworkSummary",
     "PopulationRow",
     "ProjectionRow",
@@ -51,15 +49,6 @@ __all__ = [
     "check_room",
     "describe_network",
 ]
-
-
-def _compact_bytes(network: Network, virtual_processes: int) -> float | None:
-    faulty = any(True for _ in capability_faults(network))
-    return None if faulty else compact_bytes(network, threads=virtual_processes)
-
-
-#: Memory in bytes that a network needs, by engine; None: it cannot build it.
-MEMORY: dict[str, Callable[[Network, int], float | None]] = {"nest": nest_bytes, "compact": _compact_bytes}
 
 
 class RegionSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +131,6 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
             synapses=sum(float(onto[population.name][0].sum()) for population in inside),
             synapses_sd=math.sqrt(sum(float(onto[population.name][1].sum()) for population in inside)),
         )
-    memory = {engine: estimate(network, virtual_processes) for engine, estimate in MEMORY.items()}
     return NetworkSummary(
         name=network.name,
         notes=network.notes,
@@ -153,8 +141,18 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
         regions=regions,
         populations=populations,
         projections=projections,
-        memory_bytes={engine: needed for engine, needed in memory.items() if needed is not None},
+        memory_bytes=_memory_bytes(network, virtual_processes),
     )
+
+
+def _memory_bytes(network: Network, threads: int) -> dict[str, float]:
+    """Return what the network needs, by engine; those that cannot build it are left out."""
+    settings = BrainSettings(seed=1, step=20_000_000, threads=threads)
+    found = {}
+    for name, kind in ENGINES.items():
+        with suppress(AnimatError):
+            found[name] = kind.memory_bytes(network, settings)
+    return found
 
 
 def check_room(needed: float) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
+from animat.brain.devices import CURRENT_SOURCES
 from animat.brain.engines import check_settings
 from animat.brain.install import nest_mpi
 from animat.brain.network import Network, weight_unit
@@ -30,7 +31,16 @@ from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
 
-__all__ = ["Parts", "brain_settings", "build_brain", "check_brain", "input_hash", "load_parts", "open_bodies"]
+__all__ = [
+    "Parts",
+    "brain_settings",
+    "build_brain",
+    "check_brain",
+    "check_brain_settings",
+    "input_hash",
+    "load_parts",
+    "open_bodies",
+]
 
 
 @dataclass(frozen=True)
@@ -138,7 +148,7 @@ class Parts:
             if not isinstance(declaration, DevicePort) or not declaration.weight_unit:
                 continue
             brain = self.brains[declaration.brain or next(iter(self.brains))]
-            if not isinstance(brain, Network) or declaration.device.kind in ("dc_source", "ac_source", "nc_source"):
+            if not isinstance(brain, Network) or declaration.device.kind in CURRENT_SOURCES:
                 continue
             for selection in declaration.device.neurons:
                 model = brain.population(selection.population).model
@@ -261,6 +271,16 @@ def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
         return link.load(parts.brains[name], brain_settings(parts.experiment, name, [], None), progress)
 
 
+def check_brain_settings(parts: Parts, name: str) -> None:
+    """Refuse what the named brain's engine cannot be asked for, with the line of the experiment; starts no engine."""
+    experiment, script = parts.experiment, not isinstance(parts.brains[name], Network)
+    engine = experiment.part.all_brains[name].engine
+    try:
+        check_settings(engine, brain_settings(experiment, name, [], None), script=script)
+    except AnimatError as error:
+        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
+
+
 def check_brain(parts: Parts, name: str) -> None:
     """Ask the named brain's engine whether it could build the network; nothing is built. Scripts pass.
 
@@ -272,7 +292,6 @@ def check_brain(parts: Parts, name: str) -> None:
     brain, experiment = parts.brains[name], parts.experiment
     part = experiment.part.all_brains[name]
     try:
-        check_settings(part.engine, brain_settings(experiment, name, [], None), script=not isinstance(brain, Network))
         if part.processes > 1 and part.python is None:
             nest_mpi()
         if isinstance(brain, Network):

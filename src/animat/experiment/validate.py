@@ -16,7 +16,15 @@ from animat.brain.network import Network
 from animat.brain.summary import check_room
 from animat.errors import AnimatError
 from animat.experiment.events import EventSpec
-from animat.experiment.parts import Parts, brain_settings, build_brain, check_brain, load_parts, open_bodies
+from animat.experiment.parts import (
+    Parts,
+    brain_settings,
+    build_brain,
+    check_brain,
+    check_brain_settings,
+    load_parts,
+    open_bodies,
+)
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
@@ -108,6 +116,8 @@ def check_before_build(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, Body
     AnimatError
         The first thing that is wrong, with file, and line where known.
     """
+    for name in parts.brains:
+        check_brain_settings(parts, name)
     specs = check_names_and_functions(parts, bodies, parts.sizes())
     _check_comparison(parts, bodies)
     _check_memory(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -20,10 +19,10 @@ from animat.brain.compact.models import MODELS
 from animat.brain.compact.neurons import Neurons
 from animat.brain.compact.settings import CompactSettings, read_settings
 from animat.brain.compact.sources import Part, Source
-from animat.brain.devices import check_device
+from animat.brain.devices import CURRENT_SOURCES, check_device
 from animat.brain.fingerprint import fingerprint
 from animat.brain.network import Constant, Network, Population, check_network
-from animat.brain.peak_memory import peak_memory_mb
+from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
     BrainReply,
@@ -37,13 +36,11 @@ from animat.brain.protocol import (
     Selection,
 )
 from animat.brain.readout import Readouts
-from animat.brain.selected import Selected
+from animat.brain.selected import Selected, select
 from animat.brain.spike_log import SpikeLog
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["CompactEngine"]
-
-_CURRENTS = ("dc_source", "ac_source", "nc_source")
 
 
 class CompactEngine:
@@ -64,8 +61,7 @@ class CompactEngine:
         self._streams: dict[int, int] = {}
         self._cuts: set[tuple[str, str]] = set()
         self._detached = False
-        self._measured = -math.inf
-        self._memory_mb = 0.0
+        self._memory = PeakMemory()
 
     def check(self, network: Network) -> None:
         """Check a description; see `BrainEngine.check`."""
@@ -75,10 +71,7 @@ class CompactEngine:
         """Build the brain; see `BrainEngine.load`."""
         if isinstance(brain, BrainScript):
             raise AnimatError("compact runs network descriptions, no scripts")
-        if settings.step % settings.resolution:
-            raise AnimatError(
-                f"the step ({settings.step} ns) must be a multiple of the resolution ({settings.resolution} ns)"
-            )
+        settings.check_step()
         check_network(brain)
         check_capabilities(brain)
         self._own = read_settings(settings.options)
@@ -119,7 +112,6 @@ class CompactEngine:
             ) from None
         floor, longest = self._delay_range()
         self._floor_ms = floor
-        self._sources = 0
         for place, population in enumerate(network.populations):
             self._drive(place, population)
         sizes = [population.size for population in network.populations]
@@ -128,7 +120,6 @@ class CompactEngine:
             population.name: np.arange(first[place], first[place + 1], dtype=np.int64)
             for place, population in enumerate(network.populations)
         }
-        self._firsts = first
         self._log = SpikeLog(self._ids, settings)
         return BrainInfo(
             engine="compact",
@@ -170,7 +161,6 @@ class CompactEngine:
         drive = population.drive
         if drive is None:
             return
-        model = MODELS[population.model]
         first, last = drive.neurons or (0, population.size)
         receptor, weight = self._onto(population.name, drive.receptor, drive.weight)
         number = self._core.add_source(
@@ -179,7 +169,7 @@ class CompactEngine:
             neurons=np.arange(first, last, dtype=np.uint32),
             each=False,
             receptor=receptor,
-            weight=1.0 if model.core == "relay" else weight,
+            weight=weight,
             delay=steps(drive.delay_ms, self._h),
             stream=DRIVES + place,
             start=round(drive.start_ms / self._h),
@@ -214,7 +204,7 @@ class CompactEngine:
 
     def _attach(self, index: int, device: Device, now: int) -> None:
         kind = check_device(device)
-        selected = self._select(device.neurons)
+        selected = select(device.neurons, self._ids)
         delay_ms = kind.delay_ms if device.delay_ms is None else device.delay_ms
         if not device.exact_delay:
             delay_ms = max(delay_ms, self._floor_ms)
@@ -233,7 +223,7 @@ class CompactEngine:
 
     def _parts(self, device: Device, selected: Selected, weight: float) -> list[Part]:
         parts = []
-        current = device.kind in _CURRENTS
+        current = device.kind in CURRENT_SOURCES
         for name, ids in self._ids.items():
             low, high = np.searchsorted(selected.ids, [ids[0], ids[-1] + 1])
             if low == high:
@@ -277,12 +267,7 @@ class CompactEngine:
         log, resolution = self._log, self._settings.resolution
         assert log is not None
         t0 = time.perf_counter()
-        span = until - self._now
-        if span <= 0 or span % resolution:
-            raise AnimatError(
-                f"the brain stands at {self._now} ns and cannot run to {until} ns: "
-                f"the difference must be a positive multiple of its resolution ({resolution} ns)"
-            )
+        span = self._settings.span(self._now, until)
         for index, name, value in changes:
             device, _, source = self._device(index)
             if source is None:
@@ -302,7 +287,11 @@ class CompactEngine:
         sample = log.thinned(records)
         senders, ticks = log.for_devices(senders, ticks)
         values = self._readouts.advance(senders, ticks, until)
-        spikes = self._recorded(senders, ticks)
+        spikes = {
+            index: selected.recorded(senders, ticks)
+            for index, (device, selected, _) in self._devices.items()
+            if device.kind == "spike_recorder"
+        }
         t3 = time.perf_counter()
         log.write(records)
         t4 = time.perf_counter()
@@ -316,26 +305,8 @@ class CompactEngine:
             kernel_s=t2 - t1,
             read_s=t3 - t2,
             record_s=t4 - t3,
-            memory_mb=self._memory(),
+            memory_mb=self._memory.mb(),
         )
-
-    def _memory(self) -> float:
-        """Return the peak memory in MB, looked up once a second."""
-        now = time.monotonic()
-        if now - self._measured > 1.0:
-            self._memory_mb, self._measured = peak_memory_mb(), now
-        return self._memory_mb
-
-    def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
-        """Return the spikes of all spike recorders by time and index."""
-        spikes = {}
-        for index, (device, selected, _) in self._devices.items():
-            if device.kind == "spike_recorder":
-                element, where = selected.find(senders)
-                when = ticks[where]
-                order = np.lexsort((element, when))
-                spikes[index] = element[order].tobytes(), when[order].tobytes()
-        return spikes
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """Return parameters or state variables; see `BrainEngine.get`."""
@@ -494,12 +465,3 @@ class CompactEngine:
             raise unknown_name("population", target.population, self._neurons)
         neurons = self._neurons[target.population]
         return neurons, target.resolve(neurons.size)
-
-    def _select(self, selections: Sequence[Selection]) -> Selected:
-        found = []
-        for selection in selections:
-            if selection.population not in self._ids:
-                raise unknown_name("population", selection.population, self._ids)
-            ids = self._ids[selection.population]
-            found.append(ids[selection.resolve(len(ids))])
-        return Selected(np.concatenate(found), ", ".join(map(str, selections)))

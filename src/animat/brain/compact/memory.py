@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from animat.brain.compact.capabilities import check_capabilities
 from animat.brain.compact.models import MODELS
 from animat.brain.compact.settings import read_settings
 from animat.brain.distributions import bounds
@@ -40,7 +41,13 @@ def expected_memory_bytes(network: Network, options: Mapping[str, object] | None
     """Return the largest memory in bytes of `compact` that builds a network and simulates it.
 
     Against measured runs it lies within 10 %. Long memories of STDP at high rates are not in it.
+
+    Raises
+    ------
+    AnimatError
+        If `compact` could not build the network.
     """
+    check_capabilities(network)
     settings = read_settings(options or {})
     real = 8 if settings.precision == "double" else 4
     each = {"half": 2, "single": 4, "double": 8}[settings.weights]

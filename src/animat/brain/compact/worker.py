@@ -6,16 +6,7 @@ from collections.abc import Callable
 
 from animat.brain.compact.engine import CompactEngine
 from animat.brain.network import Network
-from animat.brain.protocol import (
-    BrainInfo,
-    BrainReply,
-    BrainScript,
-    BrainSettings,
-    Change,
-    Device,
-    ProjectionName,
-    Selection,
-)
+from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, ProjectionName, Selection
 from animat.link.collective import Handlers
 
 __all__ = ["handlers"]
@@ -33,21 +24,6 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
         assert brain is not None
         return engine.load(brain, settings, progress)
 
-    def check(network: Network) -> None:
-        engine.check(network)
-
-    def attach(devices: list[Device]) -> list[int]:
-        return engine.attach(devices)
-
-    def detach(devices: list[int]) -> None:
-        engine.detach(devices)
-
-    def advance(changes: list[Change], until: int) -> BrainReply:
-        return engine.advance(changes, until)
-
-    def get(target: Selection, names: list[str]) -> dict[str, list[float]]:
-        return engine.get(target, names)
-
     def set_neurons(target: Selection, values: Values) -> None:
         engine.set(target, values)
 
@@ -57,27 +33,18 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
     def nothing() -> None:
         return None
 
-    def reset() -> BrainInfo:
-        return engine.reset()
-
-    def save(folder: str) -> None:
-        engine.save(folder)
-
-    def restore(folder: str) -> None:
-        engine.restore(folder)
-
     return {
-        "check": check,
+        "check": engine.check,
         "load": load,
-        "attach": attach,
+        "attach": engine.attach,
         "undo_attach": nothing,
-        "detach": detach,
-        "advance": advance,
-        "get": get,
+        "detach": engine.detach,
+        "advance": engine.advance,
+        "get": engine.get,
         "set": set_neurons,
         "set_projection": set_projection,
+        "save": engine.save,
+        "restore": engine.restore,
         "nothing": nothing,
-        "reset": reset,
-        "save": save,
-        "restore": restore,
+        "reset": engine.reset,
     }

@@ -9,7 +9,6 @@ recorders be emptied and devices be added. What it costs is measured apart as `p
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,7 +38,7 @@ from animat.brain.nest.scripts import run_script
 from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
 from animat.brain.network import Network
-from animat.brain.peak_memory import peak_memory_mb
+from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
     BrainReply,
@@ -53,7 +52,7 @@ from animat.brain.protocol import (
     Selection,
 )
 from animat.brain.readout import Readouts
-from animat.brain.selected import Selected
+from animat.brain.selected import Selected, select
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["NestEngine"]
@@ -77,7 +76,7 @@ class NestEngine:
         self._devices: dict[int, Attached] = {}
         self._readouts = Readouts()
         self._next_device = 0
-        self._memory_mb, self._measured = 0.0, -math.inf
+        self._memory = PeakMemory()
         self._nodes: dict[str, Any] = {}
         self._ids: dict[str, NDArray[np.int64]] = {}
 
@@ -100,10 +99,7 @@ class NestEngine:
                 f"virtual_processes ({settings.all_virtual_processes}) must be a multiple of "
                 f"processes times threads ({settings.processes * settings.threads})"
             )
-        if settings.step % settings.resolution:
-            raise AnimatError(
-                f"the step ({settings.step} ns) must be a multiple of the resolution ({settings.resolution} ns)"
-            )
+        settings.check_step()
         self._nest = import_nest(lean=isinstance(brain, Network))
         if self._nest.num_processes != settings.processes:
             raise AnimatError(
@@ -229,12 +225,7 @@ class NestEngine:
         nest, clock, watch = self._nest, self._clock, self._watch
         assert watch is not None
         t0 = time.perf_counter()
-        span = until - clock.now
-        if span <= 0 or span % clock.resolution:
-            raise AnimatError(
-                f"the brain stands at {clock.now} ns and cannot run to {until} ns: "
-                f"the difference must be a positive multiple of its resolution ({clock.resolution} ns)"
-            )
+        span = self._settings.span(clock.now, until)
         with self._explained("NEST"):
             for index, name, value in changes:
                 change(self._device(index), name, value, clock)
@@ -265,15 +256,8 @@ class NestEngine:
             kernel_s=t2 - t1,
             read_s=t4 - t3,
             record_s=t5 - t4,
-            memory_mb=self._memory(),
+            memory_mb=self._memory.mb(),
         )
-
-    def _memory(self) -> float:
-        """Return the peak memory in MB, looked up once a second."""
-        now = time.monotonic()
-        if now - self._measured > 1.0:
-            self._memory_mb, self._measured = peak_memory_mb(), now
-        return self._memory_mb
 
     def merge_steps(self, steps: Sequence[Step]) -> BrainReply:
         """Compute the sinks from the spikes of all processes; their times are those of the slowest."""
@@ -282,7 +266,11 @@ class NestEngine:
         began = time.perf_counter()
         senders, ticks = merge_spikes(steps)
         values = self._readouts.advance(senders, ticks, self._clock.now)
-        spikes = self._recorded(senders, ticks)
+        spikes = {
+            index: found.neurons.recorded(senders, ticks)
+            for index, found in self._devices.items()
+            if found.device.kind == "spike_recorder"
+        }
         counts = [sum(each) for each in zip(*(step.counts for step in steps), strict=True)]
         sample = watch.thinned_again([step.sample for step in steps])
         return BrainReply(
@@ -297,17 +285,6 @@ class NestEngine:
             record_s=max(step.record_s for step in steps),
             memory_mb=sum(step.memory_mb for step in steps),
         )
-
-    def _recorded(self, senders: NDArray[np.int64], ticks: NDArray[np.int64]) -> dict[int, tuple[bytes, bytes]]:
-        """Return the spikes of all spike recorders by time and index."""
-        spikes = {}
-        for index, found in self._devices.items():
-            if found.device.kind == "spike_recorder":
-                element, places = found.neurons.find(senders)
-                when = ticks[places]
-                order = np.lexsort((element, when))
-                spikes[index] = element[order].tobytes(), when[order].tobytes()
-        return spikes
 
     def get(self, target: Selection, names: Sequence[str]) -> dict[str, list[float]]:
         """Return parameters or state variables; see `BrainEngine.get`."""
@@ -422,16 +399,8 @@ class NestEngine:
             raise unknown_name("population", name, self._nodes)
         return self._nodes[name]
 
-    def _named(self, selection: Selection) -> NDArray[np.int64]:
-        """Return NEST's ids of the selected neurons in the order in which they are named."""
-        if selection.population not in self._ids:
-            raise unknown_name("population", selection.population, self._ids)
-        ids = self._ids[selection.population]
-        return ids[selection.resolve(len(ids))]
-
     def _select(self, selections: Sequence[Selection]) -> tuple[Selected, Any]:
-        ids = np.concatenate([self._named(selection) for selection in selections])
-        selected = Selected(ids, ", ".join(map(str, selections)))
+        selected = select(selections, self._ids)
         first = self._nodes[selections[0].population]
         if len(selections) == 1 and len(first) == len(selected):
             return selected, first

@@ -43,6 +43,17 @@ constexpr float log2_e = 1.44269504f;
 inline float exponential(float x) { return power_of_two(x * log2_e); }
 inline double exponential(double x) { return std::exp(x); }
 
+// Let a neuron fire whose potential, which rests while it is refractory, is to become `u`; whether it does.
+template <class Real>
+inline int32_t fire(Real u, Real theta, Real reset, int32_t refractory, Real &v, int32_t &left) {
+    const int32_t rest = left > 0 ? left - 1 : 0;
+    u = left > 0 ? v : u;
+    const bool spike = u >= theta;
+    v = spike ? reset : u;
+    left = spike ? refractory : rest;
+    return spike;
+}
+
 template <class Real>
 Found update_psc_alpha(const Group<Real> &g) {
     const Real *const c = g.c;
@@ -63,19 +74,14 @@ Found update_psc_alpha(const Group<Real> &g) {
         u = fma(p31e, de[i], fma(p32e, ie[i], u));
         u = fma(p31i, di[i], fma(p32i, ii[i], u));
         u = u < lowest ? lowest : u;
-        u = left[i] > 0 ? v[i] : u;
-        const int32_t rest = left[i] > 0 ? left[i] - 1 : 0;
         ie[i] = fma(p21e, de[i], p11e * ie[i]);
         de[i] = fma(init_e, in_e[i], p11e * de[i]);
         ii[i] = fma(p21i, di[i], p11i * ii[i]);
         di[i] = fma(init_i, in_i[i], p11i * di[i]);
         in_e[i] = 0;
         in_i[i] = 0;
-        const bool spike = u >= theta[i];
-        v[i] = spike ? reset : u;
-        left[i] = spike ? refractory : rest;
-        fired[i] = spike;
-        any |= spike;
+        fired[i] = fire(u, theta[i], reset, refractory, v[i], left[i]);
+        any |= fired[i];
     }
     return {any != 0, 0};
 }
@@ -95,17 +101,12 @@ Found update_psc_exp(const Group<Real> &g) {
 #pragma GCC ivdep
     for (int i = 0; i < count; ++i) {
         Real u = fma(p22, v[i], fma(p20, current[i], fma(p21e, ie[i], p21i * ii[i])));
-        u = left[i] > 0 ? v[i] : u;
-        const int32_t rest = left[i] > 0 ? left[i] - 1 : 0;
         ie[i] = fma(p11e, ie[i], in_e[i]);
         ii[i] = fma(p11i, ii[i], in_i[i]);
         in_e[i] = 0;
         in_i[i] = 0;
-        const bool spike = u >= theta[i];
-        v[i] = spike ? reset : u;
-        left[i] = spike ? refractory : rest;
-        fired[i] = spike;
-        any |= spike;
+        fired[i] = fire(u, theta[i], reset, refractory, v[i], left[i]);
+        any |= fired[i];
     }
     return {any != 0, 0};
 }
@@ -219,14 +220,9 @@ Found update_psc_alpha_multi(const Group<Real> &g) {
     int32_t any = 0;
 #pragma GCC ivdep
     for (int i = 0; i < count; ++i) {
-        const int32_t rest = left[i] > 0 ? left[i] - 1 : 0;
-        Real u = v[i] < lowest ? lowest : v[i];
-        u = left[i] > 0 ? v[i] : u;
-        const bool spike = u >= theta[i];
-        v[i] = spike ? reset : u;
-        left[i] = spike ? refractory : rest;
-        fired[i] = spike;
-        any |= spike;
+        const Real u = v[i] < lowest ? lowest : v[i];
+        fired[i] = fire(u, theta[i], reset, refractory, v[i], left[i]);
+        any |= fired[i];
     }
     return {any != 0, 0};
 }

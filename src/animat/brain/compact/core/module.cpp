@@ -186,14 +186,12 @@ NB_MODULE(_core, m) {
         .def("set_source", &Simulation::set_source)
         .def("set_trains", &Simulation::set_trains)
         .def("run", &Simulation::run, nb::call_guard<nb::gil_scoped_release>())
-        .def_prop_ro("now", &Simulation::now)
         .def("take_spikes",
              [](Simulation &self) {
                  std::vector<int64_t> neurons, steps;
                  self.take_spikes(neurons, steps);
                  return nb::make_tuple(given(std::move(neurons)), given(std::move(steps)));
              })
-        .def_prop_ro("bytes", &Simulation::bytes)
         .def_prop_ro("work", &Simulation::work)
         .def("save", &Simulation::save, nb::call_guard<nb::gil_scoped_release>())
         .def("restore", &Simulation::restore, nb::call_guard<nb::gil_scoped_release>());

@@ -30,11 +30,8 @@ class Arena {
         uint8_t *const found = next_;
         next_ += bytes;
         left_ -= bytes;
-        used_ += bytes;
         return found;
     }
-
-    size_t used() const { return used_; }
 
   private:
     static constexpr size_t piece_bytes = size_t(1) << 22;
@@ -53,7 +50,7 @@ class Arena {
 
     std::vector<std::pair<void *, size_t>> pieces_;
     uint8_t *next_ = nullptr;
-    size_t left_ = 0, used_ = 0;
+    size_t left_ = 0;
 };
 
 // How the weights of a projection are held.

@@ -169,7 +169,7 @@ class Engine final : public Simulation {
         for (uint32_t i = 0; i < p.size; ++i) {
             p.current[i] += static_cast<Real>(values[i]) - p.bias[i];
             p.bias[i] = static_cast<Real>(values[i]);
-            if (p.currents.empty()) p.current[i] = p.bias[i];
+            if (!p.has_currents) p.current[i] = p.bias[i];
         }
         wake(p);
     }
@@ -177,17 +177,12 @@ class Engine final : public Simulation {
     void get_state(int population, int state, double *values) const override {
         const Population &p = populations_.at(population);
         for (uint32_t i = 0; i < p.size; ++i)
-            values[i] = state < 0 ? static_cast<double>(p.refractory[i]) : static_cast<double>(p.state.at(state)[i]);
+            values[i] = static_cast<double>(p.state.at(state)[i]);
     }
 
     void set_state(int population, int state, const double *values) override {
         Population &p = populations_.at(population);
-        for (uint32_t i = 0; i < p.size; ++i) {
-            if (state < 0)
-                p.refractory[i] = static_cast<int32_t>(values[i]);
-            else
-                p.state.at(state)[i] = static_cast<Real>(values[i]);
-        }
+        for (uint32_t i = 0; i < p.size; ++i) p.state.at(state)[i] = static_cast<Real>(values[i]);
         wake(p);
     }
 
@@ -311,8 +306,8 @@ class Engine final : public Simulation {
         note_delay(p, spec.delay);
         if (spec.kind >= SourceSpec::dc) {
             s.spec.receptor = p.receptors;
-            if (p.currents.empty()) {
-                p.currents.push_back(1);
+            if (!p.has_currents) {
+                p.has_currents = true;
                 if (p.slots) p.ring.emplace_back(p.slots * p.padded);
             }
         }
@@ -352,7 +347,7 @@ class Engine final : public Simulation {
                 advance(blocks_[order_[task]], slice);
             });
             gather(slice);
-            if (any_spike_ || !settling_.empty())
+            if (any_spike_ || any_settling_)
                 pool_.run(order_.size(), [&](size_t task, int) {
                     const NoSubnormals there;
                     deliver(blocks_[order_[task]], slice);
@@ -361,25 +356,11 @@ class Engine final : public Simulation {
         }
     }
 
-    int64_t now() const override { return now_; }
-
     void take_spikes(std::vector<int64_t> &neurons, std::vector<int64_t> &steps) override {
         neurons = std::move(spiked_);
         steps = std::move(spiked_at_);
         spiked_.clear();
         spiked_at_.clear();
-    }
-
-    uint64_t bytes() const override {
-        uint64_t total = 0;
-        for (const auto &arena : arenas_) total += arena->used();
-        for (const auto &p : projections_)
-            for (const auto &rows : p->wiring.blocks) total += rows.count.size() * 12;
-        for (const auto &p : populations_) {
-            total += p.padded * (sizeof(Real) * (p.state.size() + 3) + 4);
-            for (const auto &ring : p.ring) total += ring.size() * sizeof(Real);
-        }
-        return total;
     }
 
     std::pair<uint64_t, uint64_t> work() const override {
@@ -424,7 +405,7 @@ class Engine final : public Simulation {
         std::vector<int> blocks, incoming;
         int64_t longest = 1, slots = 0;
         std::vector<std::vector<Real>> ring;  // by receptor; currents last, if there are any
-        std::vector<int> currents;
+        bool has_currents = false;
         double tau_minus = 0;  // of what remembers its spikes
         int32_t memory = 0;
     };
@@ -445,6 +426,13 @@ class Engine final : public Simulation {
         uint64_t delivered = 0, updated = 0;
     };
 
+    // A source's spike as plastic synapses see it: the one before, and the trace right after that.
+    struct Before {
+        uint32_t source;
+        int32_t before, now;
+        Real trace;
+    };
+
     struct Projection {
         int pre, post;
         Wiring wiring;
@@ -457,6 +445,9 @@ class Engine final : public Simulation {
         int32_t reach = 0;
         std::vector<int32_t> last;
         std::vector<Real> trace;
+        // of this slice: spikes of sources by step, and sources that have been silent for long
+        std::vector<std::vector<Before>> seen;
+        std::vector<Before> settling;
     };
 
     struct Source {
@@ -470,13 +461,6 @@ class Engine final : public Simulation {
         std::vector<size_t> trains_at;
         std::vector<int64_t> trains;
         std::vector<Part> parts;
-    };
-
-    // A source's spike as plastic synapses see it: the one before, and the trace right after that.
-    struct Before {
-        uint32_t source;
-        int32_t before, now;
-        Real trace;
     };
 
     static constexpr int32_t settle_every = 64;
@@ -506,7 +490,7 @@ class Engine final : public Simulation {
     // Make rings as long as delays ask for; what is in them stays.
     void lay_out(Population &p) {
         const int64_t slots = p.longest + slice_;
-        const size_t rings = p.receptors + p.currents.size();
+        const size_t rings = p.receptors + p.has_currents;
         p.ring.resize(rings);
         for (auto &ring : p.ring) {
             std::vector<Real> fresh(slots * p.padded);
@@ -560,7 +544,7 @@ class Engine final : public Simulation {
         for (int64_t step = 0; step < slice; ++step) {
             const int64_t at = now_ + step;
             const Found found = update_tile(p, first, count, at, tile.level, fired);
-            if (!p.currents.empty()) take_currents(p, first, count, at);
+            if (p.has_currents) take_currents(p, first, count, at);
             tile.level = 0;
             for (float stiffness = found.stiffness; stiffness > stiffest && tile.level + 1 < levels; stiffness /= 2)
                 ++tile.level;
@@ -715,39 +699,40 @@ class Engine final : public Simulation {
                         spiked_.push_back(populations_[place].first + neuron);
                         spiked_at_.push_back(now_ + step + 1);
                     }
-        seen_.clear();
-        settling_.clear();
-        for (size_t place = 0; place < projections_.size(); ++place)
-            if (projections_[place]->plastic) note_sources(static_cast<int>(place), slice);
+        any_settling_ = false;
+        for (auto &projection : projections_)
+            if (projection->plastic) note_sources(*projection, slice);
     }
 
-    void note_sources(int place, int64_t slice) {
-        Projection &p = *projections_[place];
-        auto &seen = seen_[place];
-        seen.resize(slice);
-        for (int64_t step = 0; step < slice; ++step)
+    void note_sources(Projection &p, int64_t slice) {
+        p.settling.clear();
+        p.seen.resize(slice_);
+        for (int64_t step = 0; step < slice; ++step) {
+            p.seen[step].clear();
             for (const uint32_t source : fired_[p.pre][step]) {
                 const auto stamp = static_cast<int32_t>(now_ + step + 1);
-                seen[step].push_back({source, p.last[source], stamp, p.trace[source]});
+                p.seen[step].push_back({source, p.last[source], stamp, p.trace[source]});
                 p.trace[source] = p.trace[source] * static_cast<Real>(std::exp((p.last[source] - stamp) / p.tau_plus)) + 1;
                 p.last[source] = stamp;
             }
+        }
         if (now_ / settle_every == (now_ + slice) / settle_every) return;
         for (uint32_t source = 0; source < p.last.size(); ++source)
             if (p.trace[source] > 0 && now_ - p.last[source] > p.reach + p.delay) {
                 const int32_t until = p.last[source] + p.reach + static_cast<int32_t>(p.delay);
-                settling_[place].push_back({source, p.last[source], until, p.trace[source]});
+                p.settling.push_back({source, p.last[source], until, p.trace[source]});
                 p.trace[source] = 0;
                 p.last[source] = static_cast<int32_t>(now_);
             }
+        any_settling_ |= !p.settling.empty();
     }
 
     void deliver(Block &block, int64_t slice) {
         Population &p = populations_[block.population];
         for (const int place : p.incoming) {
-            const auto settling = settling_.find(place);
-            if (settling == settling_.end()) continue;
-            for (const Before &record : settling->second) learn(*projections_[place], block, record, false);
+            const Projection &projection = *projections_[place];
+            if (projection.cut) continue;
+            for (const Before &record : projection.settling) learn(projection, block, record, false);
         }
         for (int64_t step = 0; step < slice; ++step)
             for (const int place : p.incoming) {
@@ -755,7 +740,7 @@ class Engine final : public Simulation {
                 const auto &fired = fired_[projection.pre][step];
                 if (fired.empty() || projection.cut) continue;
                 const Rows &rows = projection.wiring.blocks[block.number];
-                const Before *const seen = projection.plastic ? seen_[place][step].data() : nullptr;
+                const Before *const seen = projection.plastic ? projection.seen[step].data() : nullptr;
                 for (size_t i = 0; i < fired.size(); ++i) {
                     if (i + 1 < fired.size()) fetch(projection, rows, fired[i + 1]);
                     if (seen) learn(projection, block, seen[i], true);
@@ -905,8 +890,8 @@ class Engine final : public Simulation {
             exchange(file, p.current, saving);
             exchange(file, p.tiles, saving);
             exchange(file, p.slots, saving);
-            exchange(file, p.currents, saving);
-            p.ring.resize(p.receptors + p.currents.size());
+            exchange(file, p.has_currents, saving);
+            p.ring.resize(p.receptors + p.has_currents);
             for (auto &ring : p.ring) exchange(file, ring, saving);
             if (p.longest + slice_ > p.slots) lay_out(p);
             p.longest = p.slots - slice_;
@@ -973,10 +958,8 @@ class Engine final : public Simulation {
     std::map<int, std::unique_ptr<Source>> sources_;
     int next_source_ = 0;
     int64_t now_ = 0, shortest_ = longest_slice, slice_ = 0;
-    bool ready_ = false, any_spike_ = false;
+    bool ready_ = false, any_spike_ = false, any_settling_ = false;
     std::vector<std::vector<std::vector<uint32_t>>> fired_;
-    std::map<int, std::vector<std::vector<Before>>> seen_;
-    std::map<int, std::vector<Before>> settling_;
     std::vector<int64_t> spiked_, spiked_at_;
 };
 

@@ -77,11 +77,9 @@ class Simulation {
     virtual void set_trains(int source, const std::vector<size_t> &starts, const std::vector<int64_t> &steps) = 0;
 
     virtual void run(int64_t steps) = 0;
-    virtual int64_t now() const = 0;
     // Number of each neuron that fired since the last call (counted over all populations), and the step at whose end.
     virtual void take_spikes(std::vector<int64_t> &neurons, std::vector<int64_t> &steps) = 0;
 
-    virtual uint64_t bytes() const = 0;
     // Spikes times targets that were delivered, and updates of neurons that were not resting.
     virtual std::pair<uint64_t, uint64_t> work() const = 0;
     virtual void save(const std::string &path) const = 0;
