@@ -462,7 +462,7 @@ def test_weights_of_less_precision_are_the_same_ones(how: str) -> None:
     half, single, double = (drawn(network, options={"weights": kept})[2] for kept in ("half", "single", "double"))
     assert double.min() > 7e-5 and double.max() < 60_000
     assert 2.0**-12 < np.abs(half / double - 1).max() <= 2.0**-11
-    assert 0 < np.abs(single / double - 1).max() <= 2.0**-24
+    assert np.array_equal(single, double)  # random weights are drawn in single precision
 
 
 @pytest.mark.parametrize("value", [1e-7, 3e-5, 1.0, -2.5, 1000.5, 65_504.0, 65_519.0, 1e5, -1e6])

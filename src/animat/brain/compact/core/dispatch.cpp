@@ -1,15 +1,17 @@
 // Which of the compiled sets of inner loops this machine can run.
 #include "kernels.hpp"
+#include "sampling.hpp"
 
 #include <cstdlib>
 #include <string>
 
 namespace animat {
 
-#define ANIMAT_DECLARE(set)                      \
-    namespace set {                              \
-    const Kernels<float> &single_precision();    \
-    const Kernels<double> &double_precision();   \
+#define ANIMAT_DECLARE(set)                       \
+    namespace set {                               \
+    const Kernels<float> &single_precision();     \
+    const Kernels<double> &double_precision();    \
+    const Sampling &sampling();                   \
     }
 
 ANIMAT_DECLARE(plain)
@@ -24,6 +26,7 @@ struct Chosen {
     const char *name = "plain";
     const Kernels<float> *single = &plain::single_precision();
     const Kernels<double> *twice = &plain::double_precision();
+    const Sampling *many = &plain::sampling();
 
     Chosen() {
 #ifdef ANIMAT_X86
@@ -37,6 +40,7 @@ struct Chosen {
             name = wide ? "avx512" : "avx2";
             single = wide ? &avx512::single_precision() : &avx2::single_precision();
             twice = wide ? &avx512::double_precision() : &avx2::double_precision();
+            many = wide ? &avx512::sampling() : &avx2::sampling();
         }
 #endif
     }
@@ -57,6 +61,8 @@ template <>
 const Kernels<double> &kernels<double>() {
     return *chosen().twice;
 }
+
+const Sampling &sampling() { return *chosen().many; }
 
 const char *instruction_set() { return chosen().name; }
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "pool.hpp"
 #include "random.hpp"
 #include "rows.hpp"
+#include "sampling.hpp"
 
 namespace animat {
 
@@ -27,6 +29,44 @@ struct Wiring {
     uint64_t synapses = 0;
     bool negative = false, positive = false;
     int64_t shortest = std::numeric_limits<int64_t>::max(), longest = 0;
+};
+
+// Numbers of a distribution, one after the other.
+class Values {
+  public:
+    Values(const Distribution &distribution, uint64_t seed, uint64_t what, uint64_t which)
+        : distribution_(distribution), seed_(seed), what_(what), which_(which) {}
+
+    void take(uint32_t count, std::vector<float> &out) {
+        out.resize(count);
+        for (uint32_t filled = 0; filled < count;) {
+            if (used_ == drawn_at_once) refill();
+            const uint32_t part = std::min<uint32_t>(count - filled, drawn_at_once - used_);
+            std::copy_n(held_ + used_, part, out.data() + filled);
+            used_ += static_cast<int>(part);
+            filled += part;
+        }
+    }
+
+  private:
+    void refill() {
+        const auto &[kind, a, b, listed] = distribution_;
+        const float least = static_cast<float>(a), factor = static_cast<float>(kind == Distribution::uniform ? b - a : b);
+        if (!lanes_) lanes_.emplace(seed_, what_, which_);
+        if (kind == Distribution::uniform)
+            sampling().uniforms(*lanes_, held_);
+        else
+            sampling().normals(*lanes_, held_);
+        for (float &x : held_) x = least + factor * x;
+        if (kind == Distribution::lognormal) sampling().powers(held_, drawn_at_once);
+        used_ = 0;
+    }
+
+    const Distribution distribution_;
+    const uint64_t seed_, what_, which_;
+    std::optional<Lanes> lanes_;
+    int used_ = drawn_at_once;
+    float held_[drawn_at_once];
 };
 
 class Drawing {
@@ -49,7 +89,7 @@ class Drawing {
             found_.longest = std::max(found_.longest, part.longest);
         }
         if (delay_.kind == Distribution::constant) found_.shortest = found_.longest = steps_of(delay_.a);
-        if (weight_.kind == Distribution::constant) {
+        if (!drawn_weights_) {
             found_.negative = weight_.a < 0;
             found_.positive = !found_.negative;
         }
@@ -57,27 +97,58 @@ class Drawing {
     }
 
   private:
+    // What sources above each other have in common: the hazard of one draw at each column of targets and its inverse,
+    // the number of draws for each neuron there, and the hazards of all columns before, all times their draws.
+    struct Columns {
+        std::vector<double> chance, hazard, inverse, before;
+        std::vector<uint32_t> draws;
+    };
+
+    // Sources above each other that are drawn together, and the pairs of them with one neuron after the other of a
+    // column of targets, as often as the lattices' depths have them drawn.
+    struct Bundle {
+        struct Pair {
+            uint32_t source, target;
+        };
+        uint32_t first, sources;
+        std::vector<Pair> pairs;
+    };
+    static constexpr int most_together = 16;
+
     struct Part {
         std::vector<uint32_t> targets;
-        std::vector<double> points;
+        std::vector<uint32_t> targets_of[most_together];
+        size_t number_of[most_together];
+        std::vector<float> values;
+        Columns columns;
         uint64_t synapses = 0;
         bool negative = false, positive = false;
         int64_t shortest = std::numeric_limits<int64_t>::max(), longest = 0;
     };
 
-    enum Use : uint64_t { for_pairs = 0, for_weights = 1ull << 60, for_delays = 2ull << 60 };
+    enum Use : uint64_t { for_pairs = 0, for_weights = 1ull << 60, for_delays = 2ull << 60, for_degrees = 3ull << 60 };
 
     Stream stream(Use use, uint64_t which) const { return Stream(seed_, stream_ | use, which); }
 
+    // Weights and delays of neurons that are drawn one after the other.
+    struct Kinds {
+        Values weights, delays;
+    };
+    Kinds kinds(uint64_t which) const {
+        return {Values(weight_, seed_, stream_ | for_weights, which),
+                Values(delay_, seed_, stream_ | for_delays, which)};
+    }
+
     static int64_t steps_of(double delay) { return std::max<int64_t>(1, std::llround(delay)); }
 
-    static double value(const Distribution &distribution, Stream &stream) {
-        switch (distribution.kind) {
-            case Distribution::uniform: return distribution.a + (distribution.b - distribution.a) * stream.uniform();
-            case Distribution::normal: return distribution.a + distribution.b * stream.normal();
-            case Distribution::lognormal: return std::exp(distribution.a + distribution.b * stream.normal());
-            default: return distribution.a;
-        }
+    void put_weights(Part &part, uint8_t *row, uint32_t count) const {
+        uint8_t *const to = row + found_.format.weights_at(count);
+        const float *const from = part.values.data();
+        for (uint32_t i = 0; i < count; ++i) part.negative |= from[i] < 0, part.positive |= !(from[i] < 0);
+        if (found_.format.weights == Stored::twice) std::copy_n(from, count, reinterpret_cast<double *>(to));
+        if (found_.format.weights == Stored::single) std::copy_n(from, count, reinterpret_cast<float *>(to));
+        if (found_.format.weights == Stored::half)
+            for (uint32_t i = 0; i < count; ++i) reinterpret_cast<uint16_t *>(to)[i] = to_half(from[i]);
     }
 
     void put_weight(Part &part, uint8_t *row, uint32_t count, uint32_t place, double weight) const {
@@ -90,6 +161,16 @@ class Drawing {
             reinterpret_cast<uint16_t *>(weights)[place] = to_half(static_cast<float>(weight));
     }
 
+    // Plastic synapses begin alike; others keep no weight of their own then.
+    void put_same_weight(uint8_t *row, uint32_t count) const {
+        uint8_t *const weights = row + found_.format.weights_at(count);
+        if (found_.format.weights == Stored::twice) std::fill_n(reinterpret_cast<double *>(weights), count, weight_.a);
+        if (found_.format.weights == Stored::single)
+            std::fill_n(reinterpret_cast<float *>(weights), count, static_cast<float>(weight_.a));
+        if (found_.format.weights == Stored::half)
+            std::fill_n(reinterpret_cast<uint16_t *>(weights), count, to_half(static_cast<float>(weight_.a)));
+    }
+
     void put_delay(Part &part, uint8_t *row, uint32_t count, uint32_t place, double delay) const {
         const int64_t steps = std::min<int64_t>(65535, steps_of(delay));
         part.shortest = std::min(part.shortest, steps);
@@ -98,17 +179,11 @@ class Drawing {
     }
 
     // Keep the targets (ascending) of a source.
-    void keep(uint32_t source, Part &part, Arena &arena) {
-        const auto &targets = part.targets;
-        if (targets.empty()) return;
+    void keep(uint32_t source, const uint32_t *targets, size_t number, Kinds &kinds, Part &part, Arena &arena) {
         const Format &format = found_.format;
-        const bool weights = format.weights != Stored::once;
-        Stream for_weight = stream(for_weights, source), for_delay = stream(for_delays, source);
         size_t begin = 0;
-        for (size_t block = 0; begin < targets.size(); ++block) {
-            const size_t end = std::lower_bound(targets.begin() + static_cast<ptrdiff_t>(begin), targets.end(),
-                                                bounds_[block + 1]) -
-                               targets.begin();
+        for (size_t block = 0; begin < number; ++block) {
+            const size_t end = std::lower_bound(targets + begin, targets + number, bounds_[block + 1]) - targets;
             const uint32_t count = static_cast<uint32_t>(end - begin);
             if (!count) continue;
             uint8_t *const row = arena.take(format.bytes(count));
@@ -116,15 +191,20 @@ class Drawing {
             const uint32_t *const from = &targets[begin];
             const uint32_t first = bounds_[block];
             for (uint32_t i = 0; i < count; ++i) to[i] = static_cast<uint16_t>(from[i] - first);
-            if (weights)
-                for (uint32_t i = 0; i < count; ++i) put_weight(part, row, count, i, value(weight_, for_weight));
-            if (format.delays)
-                for (uint32_t i = 0; i < count; ++i) put_delay(part, row, count, i, value(delay_, for_delay));
+            if (drawn_weights_) {
+                kinds.weights.take(count, part.values);
+                put_weights(part, row, count);
+            }
+            if (!drawn_weights_) put_same_weight(row, count);
+            if (format.delays) {
+                kinds.delays.take(count, part.values);
+                for (uint32_t i = 0; i < count; ++i) put_delay(part, row, count, i, part.values[i]);
+            }
             found_.blocks[block].count[source] = count;
             found_.blocks[block].data[source] = row;
             begin = end;
         }
-        part.synapses += targets.size();
+        part.synapses += number;
     }
 
     // Let `find(source, part)` name the targets of each source.
@@ -133,10 +213,11 @@ class Drawing {
         pool_.run((sources_ + at_once - 1) / at_once, [&](size_t task, int thread) {
             Part &part = mine_[thread];
             const uint32_t first = static_cast<uint32_t>(task) * at_once;
+            Kinds drawn = kinds(first);
             for (uint32_t source = first; source < std::min(first + at_once, sources_); ++source) {
                 part.targets.clear();
                 find(source, part);
-                keep(source, part, *arenas_[thread]);
+                keep(source, part.targets.data(), part.targets.size(), drawn, part, *arenas_[thread]);
             }
         });
     }
@@ -166,141 +247,164 @@ class Drawing {
         by_source([&](uint32_t source, Part &part) { part.targets.push_back(source); });
     }
 
-    // What sources above each other have in common: the hazard of one draw at each column of targets, the number of
-    // draws for each neuron there, and the hazards of all columns before, all times their draws.
-    struct Columns {
-        std::vector<double> hazard, before;
-        std::vector<uint32_t> draws;
-    };
+    // p = 1, as a hazard: a draw fails once in 10^15.
+    static constexpr double certain = 36;
 
-    // Columns that a point is compared with at a time.
-    static constexpr uint32_t at_once = 8;
-
-    // p = 1, as a hazard: a draw fails once in 10^26.
-    static constexpr double certain = 60;
-
-    void carry_out(const OnLattices &rule) {
-        const uint32_t columns = rule.from[0] * rule.from[1], tz = rule.to[2];
-        std::vector<std::vector<uint32_t>> trials(rule.from[2]);
-        for (uint32_t z = 0; z < rule.from[2]; ++z)
-            for (uint32_t to = 0; to < tz; ++to)
+    static std::vector<Bundle> bundles_of(const OnLattices &rule) {
+        constexpr uint32_t most_pairs = 4096;
+        std::vector<Bundle> bundles;
+        for (uint32_t source = 0; source < rule.from[2] * rule.from_site; ++source) {
+            if (bundles.empty() || bundles.back().sources == most_together || bundles.back().pairs.size() >= most_pairs)
+                bundles.push_back({source, 0, {}});
+            Bundle &bundle = bundles.back();
+            const int32_t *const draws = &rule.draws[2][source / rule.from_site * rule.to[2]];
+            for (uint32_t z = 0; z < rule.to[2]; ++z)
                 for (uint32_t site = 0; site < rule.to_site; ++site)
-                    for (int32_t draw = 0; draw < rule.draws[2][z * tz + to]; ++draw)
-                        trials[z].push_back(to * rule.to_site + site);
-        std::vector<Columns> tables(pool_.size());
-        pool_.run(columns, [&](size_t column, int thread) {
-            const uint32_t x = static_cast<uint32_t>(column) / rule.from[1], y = column % rule.from[1];
-            Columns &table = tables[thread];
-            tabulate(rule, x, y, table);
-            const bool sure = std::all_of(table.hazard.begin(), table.hazard.end(),
-                                          [](double hazard) { return hazard == certain; });
-            for (uint32_t z = 0; z < rule.from[2]; ++z)
-                for (uint32_t site = 0; site < rule.from_site; ++site) {
-                    const uint32_t source = ((x * rule.from[1] + y) * rule.from[2] + z) * rule.from_site + site;
-                    mine_[thread].targets.clear();
-                    if (sure)
-                        all_of(rule, source, table, trials[z], mine_[thread].targets);
-                    else if (!trials[z].empty() && table.before[table.draws.size()] > 0)
-                        some_of(rule, source, table, trials[z], mine_[thread]);
-                    keep(source, mine_[thread], *arenas_[thread]);
-                }
-        });
+                    for (int32_t draw = 0; draw < draws[z]; ++draw)
+                        bundle.pairs.push_back({bundle.sources, z * rule.to_site + site});
+            ++bundle.sources;
+        }
+        return bundles;
     }
 
-    // -log(1 - p); the series is cut where it no longer matters (p^6 / 6), and p = 1 is nearly so.
-    static double hazard_of(double p) {
-        if (p < 0.005) return p * (1 + p * (1.0 / 2 + p * (1.0 / 3 + p * (1.0 / 4 + p * (1.0 / 5)))));
-        return p < 1 ? std::min(certain, -std::log1p(-p)) : certain;
+    void carry_out(const OnLattices &rule) {
+        const std::vector<Bundle> bundles = bundles_of(rule);
+        const uint32_t deep = rule.from[2] * rule.from_site;
+        pool_.run(rule.from[0] * rule.from[1], [&](size_t column, int thread) {
+            Part &part = mine_[thread];
+            const uint32_t x = static_cast<uint32_t>(column) / rule.from[1], y = column % rule.from[1];
+            tabulate(rule, x, y, part.columns);
+            const auto &hazard = part.columns.hazard;
+            const bool sure = std::all_of(hazard.begin(), hazard.end(), [](double one) { return one == certain; });
+            for (const Bundle &bundle : bundles) {
+                std::fill_n(part.number_of, bundle.sources, 0);
+                const uint32_t first = static_cast<uint32_t>(column) * deep + bundle.first;
+                if (sure)
+                    all_of(rule, bundle, first, part);
+                else
+                    some_of(rule, bundle, first, part);
+                Kinds drawn = kinds(first);
+                for (uint32_t one = 0; one < bundle.sources; ++one)
+                    keep(first + one, part.targets_of[one].data(), part.number_of[one], drawn, part, *arenas_[thread]);
+            }
+        });
     }
 
     static void tabulate(const OnLattices &rule, uint32_t x, uint32_t y, Columns &table) {
         const uint32_t tx = rule.to[0], ty = rule.to[1];
         const size_t number = size_t(tx) * ty;
+        table.chance.resize(number);
         table.hazard.resize(number);
+        table.inverse.resize(number);
         table.draws.resize(number);
-        table.before.resize(number + 1 + at_once);
-        double sum = 0;
-        for (uint32_t i = 0; i < tx; ++i) {
-            const double along_x = rule.center * rule.chance[0][x * tx + i];
-            const auto draws_x = static_cast<uint32_t>(rule.draws[0][x * tx + i]);
+        table.before.resize(number + 2);
+        for (uint32_t i = 0; i < tx; ++i)
             for (uint32_t j = 0; j < ty; ++j) {
-                const size_t at = size_t(i) * ty + j;
-                const double p = along_x * rule.chance[1][y * ty + j];
-                table.hazard[at] = hazard_of(p);
-                table.draws[at] = draws_x * static_cast<uint32_t>(rule.draws[1][y * ty + j]);
-                table.before[at] = sum;
-                sum += table.hazard[at] * table.draws[at];
+                table.chance[i * ty + j] = rule.center * rule.chance[0][x * tx + i] * rule.chance[1][y * ty + j];
+                table.draws[i * ty + j] = rule.draws[0][x * tx + i] * rule.draws[1][y * ty + j];
             }
+        sampling().hazards(table.chance.data(), table.hazard.data(), static_cast<int>(number));
+        double sum = 0;
+        for (size_t at = 0; at < number; ++at) {
+            const double p = table.chance[at];
+            if (p > 0.5) table.hazard[at] = p < 1 ? std::min(certain, -std::log1p(-p)) : certain;
+            table.inverse[at] = 1 / table.hazard[at];
+            table.before[at] = sum;
+            sum += table.hazard[at] * table.draws[at];
         }
-        std::fill(table.before.begin() + static_cast<ptrdiff_t>(number), table.before.end(),
-                  std::numeric_limits<double>::infinity());
         table.before[number] = sum;
+        table.before[number + 1] = std::numeric_limits<double>::infinity();
     }
 
-    void all_of(const OnLattices &rule, uint32_t source, const Columns &table, const std::vector<uint32_t> &trials,
-                std::vector<uint32_t> &targets) const {
+    void all_of(const OnLattices &rule, const Bundle &bundle, uint32_t first, Part &part) const {
         const uint32_t deep = rule.to[2] * rule.to_site;
-        for (size_t column = 0; column < table.draws.size(); ++column)
-            for (size_t trial = 0; trial < table.draws[column] * trials.size(); ++trial) {
-                const uint32_t target = static_cast<uint32_t>(column) * deep + trials[trial / table.draws[column]];
-                if (!(not_itself_ && target == source)) targets.push_back(target);
-            }
+        for (uint32_t one = 0; one < bundle.sources; ++one) part.targets_of[one].clear();
+        for (uint32_t column = 0; column < part.columns.draws.size(); ++column)
+            for (const auto &pair : bundle.pairs)
+                for (uint32_t draw = 0; draw < part.columns.draws[column]; ++draw) {
+                    const uint32_t target = column * deep + pair.target;
+                    if (!(not_itself_ && target == first + pair.source)) part.targets_of[pair.source].push_back(target);
+                }
+        for (uint32_t one = 0; one < bundle.sources; ++one) part.number_of[one] = part.targets_of[one].size();
     }
 
     // All draws lie on a line, each as long as its hazard l = -log(1 - p); those that random points hit (on average one
-    // on a length of 1) succeed: none hits with probability exp(-l) = 1 - p.
-    void some_of(const OnLattices &rule, uint32_t source, const Columns &table, const std::vector<uint32_t> &trials,
-                 Part &part) const {
-        const uint32_t deep = rule.to[2] * rule.to_site;
-        const double number = static_cast<double>(trials.size()), unit = 1 / number;
-        const double *const before = table.before.data();
-        const double end = before[table.draws.size()];
-        Stream random = stream(for_pairs, source);
-        auto &points = part.points;
-        points.clear();
-        for (double at = random.exponential() * unit; at < end; at += random.exponential() * unit) points.push_back(at);
-        part.targets.resize(points.size());
-        uint32_t *next = part.targets.data();
-        uint64_t latest = ~uint64_t(0);
+    // on a length of 1) succeed: none hits with probability exp(-l) = 1 - p. Here the line is that of one pair; all
+    // pairs lie side by side within each column.
+    void some_of(const OnLattices &rule, const Bundle &bundle, uint32_t first, Part &part) const {
+        const uint32_t deep = rule.to[2] * rule.to_site, columns = static_cast<uint32_t>(part.columns.draws.size());
+        const double *const before = part.columns.before.data(), *const inverse = part.columns.inverse.data();
+        const uint32_t *const draws_at = part.columns.draws.data();
+        const Bundle::Pair *const pairs = bundle.pairs.data();
+        const auto number = static_cast<uint32_t>(bundle.pairs.size());
+        if (!number || !(before[columns] > 0)) return;
+        const double unit = 1.0 / number;
+        const int64_t itself = not_itself_ ? first : -most_together;
+        Lanes lanes(seed_, stream_ | for_pairs, first);
+        float gaps[drawn_at_once];
+        uint32_t *next[most_together];
+        double at = 0;
         uint32_t column = 0;
-        for (const double at : points) {
-            for (uint32_t passed = at_once; passed == at_once; column += passed) {
-                passed = 0;
-                for (uint32_t i = 1; i <= at_once; ++i) passed += before[column + i] <= at;
+        uint64_t latest = ~uint64_t(0);
+        for (uint32_t one = 0; one < bundle.sources; ++one) next[one] = part.targets_of[one].data();
+        while (column < columns) {
+            for (uint32_t one = 0; one < bundle.sources; ++one) {
+                auto &targets = part.targets_of[one];
+                const size_t held = static_cast<size_t>(next[one] - targets.data());
+                if (targets.size() < held + drawn_at_once) targets.resize(2 * held + drawn_at_once);
+                next[one] = targets.data() + held;
             }
-            const uint32_t draws = table.draws[column];
-            const int32_t last = static_cast<int32_t>(draws * trials.size()) - 1;
-            const auto hit = static_cast<int32_t>((at - before[column]) * number / table.hazard[column]);
-            const auto draw = static_cast<uint32_t>(std::min(last, hit));
-            const uint32_t target = column * deep + trials[draws == 1 ? draw : draw / draws];
-            const uint64_t name = static_cast<uint64_t>(column) << 32 | draw;
-            *next = target;
-            next += (name != latest) & !(not_itself_ && target == source);
-            latest = name;
+            sampling().exponentials(lanes, gaps);
+            for (const float gap : gaps) {
+                at += gap * unit;
+                while (at >= before[column + 1]) ++column;
+                if (column == columns) break;
+                const uint32_t draws = draws_at[column];
+                const auto hit = static_cast<uint32_t>((at - before[column]) * inverse[column] * number);
+                const uint32_t draw = std::min(draws * number - 1, hit);
+                const Bundle::Pair pair = pairs[draws == 1 ? draw : draw / draws];
+                const uint32_t target = column * deep + pair.target;
+                const uint64_t name = static_cast<uint64_t>(column) << 32 | draw;
+                *next[pair.source] = target;
+                next[pair.source] += (name != latest) & (target != itself + pair.source);
+                latest = name;
+            }
         }
-        part.targets.resize(next - part.targets.data());
+        for (uint32_t one = 0; one < bundle.sources; ++one)
+            part.number_of[one] = static_cast<size_t>(next[one] - part.targets_of[one].data());
     }
 
     // Sources of every target are drawn twice with the same numbers: once to count, once to fill.
     void carry_out(const FixedInDegree &rule) {
         const uint32_t choices = sources_ - not_itself_;
         by_target([&](uint32_t target, std::vector<uint32_t> &drawn) {
-            Stream random = stream(for_pairs, target);
-            double wanted = std::floor(rule.indegree);
-            if (rule.indegree > wanted) wanted += random.uniform() < rule.indegree - wanted;
+            auto wanted = static_cast<uint32_t>(rule.indegree);
+            if (rule.indegree > wanted)
+                wanted += stream(for_degrees, target).uniform() < rule.indegree - wanted;
             drawn.clear();
             if (rule.masked) {
-                draw_within(rule.mask, target, static_cast<uint32_t>(wanted), random, drawn);
+                draw_within(rule.mask, target, wanted, drawn);
                 return;
             }
-            if (rule.multapses) {
-                for (uint32_t i = 0; i < wanted; ++i) drawn.push_back(random.below(choices));
-            } else {
-                distinct(choices, static_cast<uint32_t>(wanted), random, drawn);
-            }
+            if (rule.multapses)
+                any(choices, target, wanted, drawn);
+            else
+                distinct(choices, target, wanted, drawn);
             if (not_itself_)
                 for (auto &source : drawn) source += source >= target;
         });
+    }
+
+    void any(uint32_t choices, uint32_t target, uint32_t wanted, std::vector<uint32_t> &drawn) const {
+        if (choices <= most_choices_at_once) {
+            Lanes lanes(seed_, stream_ | for_pairs, target);
+            drawn.resize((wanted + drawn_at_once - 1) / drawn_at_once * drawn_at_once);
+            for (uint32_t i = 0; i < wanted; i += drawn_at_once) sampling().choices(lanes, choices, &drawn[i]);
+            drawn.resize(wanted);
+        } else {
+            Stream random = stream(for_pairs, target);
+            for (uint32_t i = 0; i < wanted; ++i) drawn.push_back(random.below(choices));
+        }
     }
 
     bool admitted(const Mask &mask, uint32_t source, uint32_t target) const {
@@ -317,8 +421,8 @@ class Drawing {
     }
 
     // Any sources until the mask admits one; if that takes too long, one of a list of all that it admits.
-    void draw_within(const Mask &mask, uint32_t target, uint32_t wanted, Stream &random,
-                     std::vector<uint32_t> &drawn) const {
+    void draw_within(const Mask &mask, uint32_t target, uint32_t wanted, std::vector<uint32_t> &drawn) const {
+        Stream random = stream(for_pairs, target);
         constexpr int trials = 100;
         std::vector<uint32_t> all;
         while (drawn.size() < wanted) {
@@ -339,7 +443,8 @@ class Drawing {
     }
 
     // Robert Floyd's sample without repetition; from many of few, what is left out is drawn.
-    static void distinct(uint32_t choices, uint32_t wanted, Stream &random, std::vector<uint32_t> &drawn) {
+    void distinct(uint32_t choices, uint32_t target, uint32_t wanted, std::vector<uint32_t> &drawn) const {
+        Stream random = stream(for_pairs, target);
         std::vector<bool> taken(choices);
         const bool inverse = 2 * size_t(wanted) > choices;
         const uint32_t draws = inverse ? choices - wanted : wanted;
@@ -365,26 +470,27 @@ class Drawing {
                 if (rows.count[source]) rows.data[source] = arenas_[thread]->take(format.bytes(rows.count[source]));
                 part.synapses += rows.count[source];
             }
+            std::vector<float> weights, delays;
             std::vector<uint16_t *> next(sources_);
             for (uint32_t source = 0; source < sources_; ++source) next[source] = rows.targets(source);
             for (uint32_t target = bounds_[block]; target < bounds_[block + 1]; ++target) {
                 find(target, part.targets);
-                Stream for_weight = stream(for_weights, target), for_delay = stream(for_delays, target);
-                for (const uint32_t source : part.targets) {
+                Kinds kinds = this->kinds(target);
+                if (drawn_weights_) kinds.weights.take(static_cast<uint32_t>(part.targets.size()), weights);
+                if (format.delays) kinds.delays.take(static_cast<uint32_t>(part.targets.size()), delays);
+                for (size_t i = 0; i < part.targets.size(); ++i) {
+                    const uint32_t source = part.targets[i];
                     uint16_t *const at = next[source]++;
                     *at = static_cast<uint16_t>(target - bounds_[block]);
                     if (!drawn_weights_ && !format.delays) continue;
                     const auto place = static_cast<uint32_t>(at - rows.targets(source));
                     if (drawn_weights_)
-                        put_weight(part, rows.data[source], rows.count[source], place, value(weight_, for_weight));
-                    if (format.delays)
-                        put_delay(part, rows.data[source], rows.count[source], place, value(delay_, for_delay));
+                        put_weight(part, rows.data[source], rows.count[source], place, weights[i]);
+                    if (format.delays) put_delay(part, rows.data[source], rows.count[source], place, delays[i]);
                 }
             }
-            // plastic synapses begin alike
-            for (uint32_t source = 0; source < sources_ && format.weights != Stored::once && !drawn_weights_; ++source)
-                for (uint32_t place = 0; place < rows.count[source]; ++place)
-                    put_weight(part, rows.data[source], rows.count[source], place, weight_.a);
+            for (uint32_t source = 0; source < sources_ && !drawn_weights_; ++source)
+                put_same_weight(rows.data[source], rows.count[source]);
         });
     }
 
@@ -394,14 +500,18 @@ class Drawing {
         for (size_t i = 0; i < rule.count; ++i) order[i] = i;
         std::stable_sort(order.begin(), order.end(),
                          [&](size_t a, size_t b) { return rule.targets[a] < rule.targets[b]; });
-        Stream for_weight = stream(for_weights, 0), for_delay = stream(for_delays, 0);
+        Kinds kinds = this->kinds(0);
         const Format &format = found_.format;
         Part &part = mine_[0];
-        std::vector<double> weights, delays;
-        for (size_t i = 0; i < rule.count && format.weights != Stored::once; ++i)
-            weights.push_back(weight_.kind == Distribution::listed ? weight_.values[i] : value(weight_, for_weight));
-        for (size_t i = 0; i < rule.count && format.delays; ++i)
-            delays.push_back(delay_.kind == Distribution::listed ? delay_.values[i] : value(delay_, for_delay));
+        const auto values = [&](bool wanted, const Distribution &distribution, Values &values) {
+            if (!wanted) return std::vector<double>();
+            if (distribution.kind == Distribution::listed)
+                return std::vector<double>(distribution.values, distribution.values + rule.count);
+            values.take(static_cast<uint32_t>(rule.count), part.values);
+            return std::vector<double>(part.values.begin(), part.values.end());
+        };
+        const std::vector<double> weights = values(format.weights != Stored::once, weight_, kinds.weights);
+        const std::vector<double> delays = values(format.delays, delay_, kinds.delays);
         std::vector<uint32_t> filled(sources_);
         size_t begin = 0;
         for (size_t block = 0; block < found_.blocks.size(); ++block) {
