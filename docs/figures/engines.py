@@ -26,7 +26,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 #: Steps in a turn, turns, and builds: what NEST takes minutes for is done less often.
-TURNS = {"cortex": (10, 10, 3), "two cortices": (1, 5, 1), "balanced": (1, 6, 1)}
+TURNS = {"cortex": (10, 10, 3), "two cortices": (1, 5, 1), "balanced": (1, 6, 3)}
 
 
 @cache

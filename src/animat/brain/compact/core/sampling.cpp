@@ -33,9 +33,12 @@ inline void draw(Lanes &lanes, uint32_t *bits) {
 }
 
 void choices(Lanes &lanes, uint32_t n, uint32_t *out) {
-    uint32_t bits[drawn_at_once];
-    draw(lanes, bits);
-    for (int i = 0; i < drawn_at_once; ++i) out[i] = static_cast<uint32_t>((static_cast<uint64_t>(bits[i]) * n) >> 32);
+    uint32_t high[drawn_at_once], low[drawn_at_once];
+    draw(lanes, high);
+    draw(lanes, low);
+    const uint64_t number = n;
+    for (int i = 0; i < drawn_at_once; ++i)
+        out[i] = static_cast<uint32_t>((high[i] * number + ((low[i] * number) >> 32)) >> 32);
 }
 
 inline float uniform(uint32_t bits) { return (static_cast<float>(static_cast<int32_t>(bits >> 1)) + 0.5f) * 0x1p-31f; }

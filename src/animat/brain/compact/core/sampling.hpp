@@ -22,16 +22,13 @@ struct Lanes {
 // All are drawn in single precision from 31 or 32 random bits each, `drawn_at_once` of them.
 constexpr int drawn_at_once = 64;
 
-// A choice of n <= 65536 by 32 bits: none is more likely than another by more than n / 2^32.
-constexpr uint32_t most_choices_at_once = 65536;
-
 struct Sampling {
-    void (*choices)(Lanes &, uint32_t n, uint32_t *);  // 0 .. n - 1
-    void (*uniforms)(Lanes &, float *);      // in (0, 1]
-    void (*exponentials)(Lanes &, float *);  // of mean 1, up to 22
-    void (*normals)(Lanes &, float *);       // within 6.7 standard deviations
-    void (*powers)(float *, int);            // e to each
-    void (*hazards)(const double *p, double *, int);  // -log(1 - p) for p <= 1/2, better than 1e-12 relative
+    void (*choices)(Lanes &, uint32_t n, uint32_t *);  // 0 .. n - 1, by 64 bits each, as `Stream::below`
+    void (*uniforms)(Lanes &, float *);                // in (0, 1]
+    void (*exponentials)(Lanes &, float *);            // of mean 1, up to 22
+    void (*normals)(Lanes &, float *);                 // within 6.7 standard deviations
+    void (*powers)(float *, int);                      // e to each
+    void (*hazards)(const double *p, double *, int);   // -log(1 - p) for p <= 1/2, better than 1e-12 relative
 };
 
 const Sampling &sampling();

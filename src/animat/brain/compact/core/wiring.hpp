@@ -396,15 +396,10 @@ class Drawing {
     }
 
     void any(uint32_t choices, uint32_t target, uint32_t wanted, std::vector<uint32_t> &drawn) const {
-        if (choices <= most_choices_at_once) {
-            Lanes lanes(seed_, stream_ | for_pairs, target);
-            drawn.resize((wanted + drawn_at_once - 1) / drawn_at_once * drawn_at_once);
-            for (uint32_t i = 0; i < wanted; i += drawn_at_once) sampling().choices(lanes, choices, &drawn[i]);
-            drawn.resize(wanted);
-        } else {
-            Stream random = stream(for_pairs, target);
-            for (uint32_t i = 0; i < wanted; ++i) drawn.push_back(random.below(choices));
-        }
+        Lanes lanes(seed_, stream_ | for_pairs, target);
+        drawn.resize((wanted + drawn_at_once - 1) / drawn_at_once * drawn_at_once);
+        for (uint32_t i = 0; i < wanted; i += drawn_at_once) sampling().choices(lanes, choices, &drawn[i]);
+        drawn.resize(wanted);
     }
 
     bool admitted(const Mask &mask, uint32_t source, uint32_t target) const {
