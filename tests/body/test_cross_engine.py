@@ -83,6 +83,15 @@ def test_a_wrench_moves_both_alike(engines):
     assert np.abs(mujoco - opensim).max() < 5e-5
 
 
+def test_the_joystick_presses_on_the_paw_alike(engines):
+    """While no joint runs into its limits: where the force changes, MuJoCo's mean over the step is another number."""
+    for told in ({"wrench/joystick": [0, 0.1, 0, 0, 0, 0]}, {"magnet/joystick": 0.5}, {"activation/Humerus2": 0.1}):
+        ports = ["closure/foot_joystick"]
+        mujoco, opensim = (run(engine, info, 23, lambda _, told=told: told, ports)[-1] for engine, info in engines)
+        assert np.linalg.norm(mujoco) > 0.003
+        assert np.abs(mujoco - opensim).max() < 0.02 * np.linalg.norm(mujoco)
+
+
 def test_the_magnet_pulls_both_alike_and_back(engines):
     told = {"magnet/joystick": 0.5}
     mujoco, opensim = (run(engine, info, 25, lambda _: told, ["position/joystick"]) for engine, info in engines)

@@ -78,6 +78,15 @@ def test_the_loop_stays_closed():
     assert np.linalg.norm(position + turned - rig.sense("position/joystick")) < 2e-6
 
 
+def test_the_paw_feels_the_joystick():
+    """Pushed back (+y), the joystick presses the paw back."""
+    rig = Rig(library="mouse-forelimb")
+    rest = rig.run(0.5).sense("closure/foot_joystick")
+    rig.tell("wrench/joystick", [0, 0.01, 0, 0, 0, 0])
+    pressed = rig.run(0.5).sense("closure/foot_joystick")
+    assert 0.002 < pressed[1] - rest[1] < 0.02
+
+
 @pytest.mark.parametrize(
     ("muscle", "way"), [("Humerus1", -1), ("Humerus3", -1), ("Radius2", -1), ("Humerus2", 1), ("Radius1", 1)]
 )

@@ -11,6 +11,7 @@ from animat.body import load_body
 from animat.body.model import (
     Actuator,
     BodyModel,
+    Closure,
     Contact,
     Eye,
     Joint,
@@ -190,6 +191,62 @@ def test_contact_reads_the_weight() -> None:
     bench.run(200)
     bench.run(20)
     assert bench.get("contact/touch") == pytest.approx(0.1 * 9.81 - 0.5, rel=1e-2)
+
+
+def hanging(**parts: object) -> BodyModel:
+    """A free ball of 0.1 kg hung by its centre at a point of the world."""
+    ball = Link(name="ball", mass=0.1, inertia=(1e-4, 1e-4, 1e-4, 0.0, 0.0, 0.0))
+    free = Joint(name="free", kind="free", child="ball")
+    described: dict[str, object] = {"closures": (Closure(name="hook", first="ball", second="world"),)}
+    return BodyModel(name="hanging", links=(ball,), joints=(free,), **(described | parts))  # type: ignore[arg-type]
+
+
+def test_a_closure_carries_the_weight_and_reads_it_on_its_first_link() -> None:
+    weight = 0.1 * 9.81
+    bench = Bench(hanging())
+    assert bench.get("closure/hook") == pytest.approx([0, 0, 0])
+    bench.run(200)
+    bench.run(20)
+    assert bench.get("closure/hook") == pytest.approx([0, 0, weight], rel=1e-6, abs=1e-9)
+    bench.set("wrench/ball", (0.3, -0.2, 0.5, 0, 0, 0))
+    bench.run(200)
+    bench.run(20)
+    assert bench.get("closure/hook") == pytest.approx([-0.3, 0.2, weight - 0.5], rel=1e-6)
+
+
+def test_a_closure_pulls_its_second_link_the_other_way() -> None:
+    bench = Bench(hanging(closures=(Closure(name="hook", first="world", second="ball"),)))
+    bench.run(200)
+    bench.run(20)
+    assert bench.get("closure/hook") == pytest.approx([0, 0, -0.1 * 9.81], rel=1e-6, abs=1e-9)
+
+
+def test_a_closure_reads_the_mean_over_the_step() -> None:
+    whole, parts = Bench(hanging()), Bench(hanging())
+    for bench in (whole, parts):
+        bench.set("wrench/ball", (30, 0, 0, 0, 0, 0))
+    forces = []
+    for _ in range(4):
+        parts.run(1)
+        forces.append(parts.get("closure/hook"))
+    whole.run(4)
+    assert np.ptp(forces, axis=0)[0] > 0.1
+    assert whole.get("closure/hook") == pytest.approx(np.mean(forces, axis=0), rel=1e-9, abs=1e-12)
+
+
+def test_closures_each_have_their_own_force_in_the_worlds_axes() -> None:
+    """A bar held at both ends, turned against the world: each end carries its part of the weight."""
+    bar = Link(name="bar", quaternion=(0.5, 0.5, 0.5, 0.5), mass=0.3, centre=(0, 0.1, 0), inertia=BALL)
+    ends = tuple(
+        Closure(name=name, first="bar", first_point=(0, at, 0), second="world", second_point=(0, 0, at))
+        for name, at in (("near", 0.0), ("far", 0.3))
+    )
+    free = Joint(name="free", kind="free", child="bar")
+    bench = Bench(BodyModel(name="bar", links=(bar,), joints=(free,), closures=ends, gravity=(0.0, -9.81, 0.0)))
+    bench.run(200)
+    bench.run(20)
+    assert bench.get("closure/near") == pytest.approx([0, 0.3 * 9.81 * 2 / 3, 0], rel=1e-3, abs=1e-3)
+    assert bench.get("closure/far") == pytest.approx([0, 0.3 * 9.81 / 3, 0], rel=1e-3, abs=1e-3)
 
 
 def test_reward_moves_the_drop_and_objects_take_poses_and_colours() -> None:

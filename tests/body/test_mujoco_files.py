@@ -90,6 +90,7 @@ def test_parts_can_be_added_to_an_mjcf_file(tmp_path: Path) -> None:
         "file: arm.xml\n"
         "timestep: 1 ms\n"
         "actuators: {elbow: {joint: joint_1, gain: 0.5}}\n"
+        "closures: {held: {first: upper, first_point: [0, 0, -0.3], second: world, second_point: [0, 0, 0.7]}}\n"
         "eyes: {side: {camera: side, width: 17, height: 13}}\n"
         "objects: {ball: {position: [1, 0, 1], shapes: [{kind: sphere, size: [0.1]}]}}\n"
     )
@@ -99,6 +100,12 @@ def test_parts_can_be_added_to_an_mjcf_file(tmp_path: Path) -> None:
     assert "actuator/elbow" in {port.name for port in info.controls}
     picture = engine.read().images["image/side"]
     assert (picture[..., 1] > picture[..., 0] + 100).any(), "the green upper arm is in the picture"
+    place = next(port.offset for port in info.sensors if port.name == "closure/held")
+    controls = info.rest()
+    controls[next(port.offset for port in info.controls if port.name == "effort/shoulder")] = 0.3
+    engine.advance(controls, 12_000_000_000)
+    settled = engine.advance(controls, 12_020_000_000).sensors
+    assert settled[place] == pytest.approx(1.0, rel=0.01), "held 0.3 m from the joint against 0.3 N m"
     (tmp_path / "body.yaml").write_text("file: arm.xml\nactuators: {elbow: {joint: elbow}}\n")
     with pytest.raises(AnimatError, match=r"unknown joint 'elbow'.*joint_1, shoulder"):
         engine.load(load_body(tmp_path))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from animat.body import load_body, make_body_engine
+from animat.body.model import BodyModel, Closure, Joint, Link
 from animat.body.opensim.quiet import import_opensim
 from animat.errors import AnimatError
 from animat.link import WorkerDied
@@ -122,6 +123,26 @@ def test_compliant_tendons_start_in_equilibrium():
     reply = engine.advance(info.rest(), STEP)
     for name in info.muscles:
         assert sensed(info, before, f"force/{name}") == pytest.approx(sensed(info, reply, f"force/{name}"), rel=0.05)
+
+
+def test_a_closure_carries_the_weight_in_the_worlds_axes(here):
+    """A bob on an arm is tied to its mount, which is turned against the world, so that the arm cannot swing."""
+    ball = {"mass": 0.1, "inertia": (1e-4, 1e-4, 1e-4, 0.0, 0.0, 0.0)}
+    mount = Link(name="mount", quaternion=(0.5, 0.5, 0.5, 0.5), **ball)
+    bob = Link(name="bob", position=(0.2, 0.0, 0.0), **ball)
+    joints = (
+        Joint(name="turning", kind="revolute", child="mount", limits=(-1e-3, 1e-3)),
+        Joint(name="swinging", kind="revolute", parent="mount", child="bob", axis=(0.0, 1.0, 0.0), anchor=(-0.2, 0, 0)),
+    )
+    for first, second, weight in (("bob", "mount", 0.981), ("mount", "bob", -0.981)):
+        points = {"bob": (0.0, 0.0, 0.0), "mount": (0.0, 0.0, 0.2)}
+        closure = Closure(
+            name="tie", first=first, second=second, first_point=points[first], second_point=points[second]
+        )
+        info = here.load(BodyModel(name="tied", links=(mount, bob), joints=joints, closures=(closure,)))
+        reply = here.advance(told(info), STEP)
+        place = next(port.offset for port in info.sensors if port.name == "closure/tie")
+        assert reply.sensors[place + 2] == pytest.approx(weight, rel=1e-3)
 
 
 def test_a_body_that_diverges_is_an_error_with_the_time(here, capfd):

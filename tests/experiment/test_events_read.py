@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +35,20 @@ def test_values_of_controls_become_numbers_in_the_ports_unit():
     assert read(set={"control": "wrench/rod", "value": 0})[2:4] == ("control:body/wrench/rod", 0.0)
 
 
+def test_percentages_of_a_population_become_numbers_where_its_size_is_known():
+    assert read(silence="brain/A[25%:50%]")[2] == "brain/A[5:10]"
+    assert read(set={"neurons": "brain/B[50%:]", "I_e": 7})[2:4] == ("neurons:brain/B[5:]", {"I_e": 7.0})
+    assert read(silence="script/C[12.5%:]")[2] == "script/C[12.5%:]"
+    with pytest.raises(AnimatError, match=r"B\[1%:2%\] selects no neuron: B has 10 neurons"):
+        read(silence="brain/B[1%:2%]")
+
+
 _words = st.text(max_size=6) | st.sampled_from(
     [
         "A",
         "brain/A[0:3]",
         "B[99]",
+        "brain/B[5%:50%]",
         "script/C",
         "A->B",
         "actuator/motor",

@@ -140,6 +140,43 @@ events:
     assert "half way" in [event.get("text") for event in recorded.events]
 
 
+@pytest.mark.parametrize("size", [20, 48])
+def test_percentages_name_the_same_part_of_populations_of_any_size(pendulum, tmp_path, size):
+    transfer = """\
+from animat import spike_sink, spike_source, transfer_function
+
+@transfer_function(
+    quarter=spike_sink("A[25%:50%]", "leaky_integrator_alpha", each=True),
+    half=spike_source("A[50%:]", "dc_source", amplitude="1 nA"),
+)
+def part(t, quarter, half):
+    assert len(quarter.voltage) == SIZE // 4
+""".replace("SIZE", str(size))
+    extra = """\
+events:
+  - {at: 0 ms, silence: "A[:25%]"}
+  - {at: 20 ms, set: {neurons: "A[25%:50%]", tau_m: 12 ms}, for: 40 ms}
+"""
+    folder = pendulum(transfer=transfer, extra=extra)
+    network = folder / "network.yaml"
+    network.write_text(network.read_text().replace("size: 20", f"size: {size}"))
+    with animat.load(folder, out=tmp_path / "run", settings={"brain.engine": "compact"}) as sim:
+        sim.run("40 ms")
+        changed = [value == 12 for value in sim.get("A", "tau_m")["tau_m"]]
+        assert changed == [size // 4 <= neuron < size // 2 for neuron in range(size)]
+        sim.set("A[75%:]", V_reset="-80 mV")
+        assert sim.get("A[50%:]", "V_reset")["V_reset"] == [-70.0] * (size // 4) + [-80.0] * (size // 4)
+        with pytest.raises(animat.AnimatError, match=rf"A\[0%:1%\] selects no neuron: A has {size} neurons"):
+            sim.get("A[0%:1%]", "V_m")
+        sim.run()
+        assert sim.state == "completed"
+    recorded = animat.open_run(tmp_path / "run")
+    counts = np.bincount(recorded.spikes_of("A")[0], minlength=size)
+    assert not counts[: size // 4].any() and (counts[size // 2 :] > counts[size // 4 : size // 2].max()).all()
+    assert not [event for event in recorded.events if event["kind"] == "transfer_function_failed"]
+    assert verify(tmp_path / "run", tmp_path / "again", quiet).verdict == "identical"
+
+
 def test_cutting_a_projection_stops_its_target(pendulum, tmp_path):
     runner = run(pendulum(extra="events: [{at: 100 ms, cut: A->B}]", duration="300 ms"), tmp_path / "run")
     assert runner.state is State.COMPLETED, runner.error

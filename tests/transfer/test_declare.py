@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from animat import AnimatError, muscles, spike_sink, spike_source, transfer_function, variable
-from animat.brain.protocol import Selection
+from animat.brain.protocol import Percent, Selection
 from animat.transfer.declare import parse_neurons
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order, schedule_rows
@@ -18,6 +18,10 @@ from animat.transfer.schedule import check_periods, order, schedule_rows
         ("A[0:10]", None, Selection("A", 0, 10)),
         ("A[::2]", None, Selection("A", None, None, 2)),
         ("left/A[-5:]", "left", Selection("A", -5)),
+        ("A[12.5%:25%]", None, Selection("A", Percent(12.5), Percent(25))),
+        ("left/A[ :50 %]", "left", Selection("A", None, Percent(50))),
+        ("A[33.333333333333%:]", None, Selection("A", Percent(33.333333333333))),
+        ("A[3:100%:2]", None, Selection("A", 3, Percent(100), 2)),
     ],
 )
 def test_neurons_as_text(text, brain, selection):
@@ -25,9 +29,27 @@ def test_neurons_as_text(text, brain, selection):
     assert parse_neurons(str(selection))[1] == selection
 
 
-@pytest.mark.parametrize("text", ["", "A[", "A[x]", "A[1:2:3:4]", "A[::0]", "a/b/c", "A[]"])
+@pytest.mark.parametrize(
+    "text", ["", "A[", "A[x]", "A[1:2:3:4]", "A[::0]", "a/b/c", "A[]", "A[5%]", "A[%:]", "A[::5%]"]
+)
 def test_what_is_no_selection_teaches(text):
     with pytest.raises(AnimatError):
+        parse_neurons(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A[50%]", r"write for example A\[0:10\] or A\[0%:12.5%\]"),
+        ("A[:120%]", "between 0% and 100%, not 120%"),
+        ("A[-10%:]", "between 0% and 100%, not -10%"),
+        ("A[nan%:]", "between 0% and 100%"),
+        ("A[50%:25%]", "50% does not lie below 25%"),
+        ("A[5%:5%]", "selects no neuron"),
+    ],
+)
+def test_wrong_percentages_teach(text, words):
+    with pytest.raises(AnimatError, match=words):
         parse_neurons(text)
 
 
@@ -37,6 +59,15 @@ def test_any_text_gives_a_selection_or_an_error(text):
         parse_neurons(text)
     except AnimatError:
         pass
+
+
+@given(st.text("0123456789.:%-, e", max_size=12))
+def test_any_selection_is_read_again_from_its_text(part):
+    try:
+        _, selection = parse_neurons(f"A[{part}]")
+    except AnimatError:
+        return
+    assert parse_neurons(str(selection)) == (None, selection)
 
 
 def test_units_are_converted():

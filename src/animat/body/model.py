@@ -112,7 +112,11 @@ class Joint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):
-    """A ball joint that closes a loop: a point of link `first` and a point of link `second` stay together."""
+    """A ball joint that closes a loop: a point of link `first` and a point of link `second` stay together.
+
+    Reads ``closure/NAME``: force (N, world's axes) on `first`, mean over the exchange step; `second` feels the
+    opposite.
+    """
 
     name: str
     first: str

@@ -6,8 +6,9 @@ nothing else. Images (uint8) have their own period and travel apart.
 
 Port names are `quantity/part`, for example ``activation/Humerus3``, ``effort/joystick_world_joint``,
 ``wrench/joystick``, ``actuator/left_motor``, ``colour/screen``, ``clamp/Humerus3`` (controls) and ``length/Humerus3``,
-``speed/Humerus3``, ``force/Humerus3``, ``angle/radius_foot``, ``velocity/radius_foot``,
-``position/joystick``, ``contact/lickometer``, ``image/eye`` (sensors). ``clamp/MUSCLE`` alone may be NaN: not clamped.
+``speed/Humerus3``, ``force/Humerus3``, ``angle/radius_foot``, ``velocity/radius_foot``, ``position/joystick``,
+``contact/lickometer``, ``closure/foot_joystick``, ``image/eye`` (sensors). ``clamp/MUSCLE`` alone may be NaN: not
+clamped.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.network import Network
-from animat.errors import AnimatError
+from animat.errors import AnimatError, unknown_name
 
 __all__ = [
     "BrainEngine",
@@ -25,6 +25,7 @@ __all__ = [
     "BrainSettings",
     "Change",
     "Device",
+    "Percent",
     "PopulationInfo",
     "Progress",
     "ProjectionName",
@@ -36,22 +37,48 @@ __all__ = [
 Progress = Callable[[str, float], None]
 
 
+class Percent(msgspec.Struct, frozen=True):
+    """A bound of a slice as a percentage (0 to 100) of a population, whatever its size."""
+
+    value: float
+
+    def of(self, size: int) -> int:
+        """Return the index at this percentage of `size` neurons; equal percentages meet at the same neuron."""
+        return round(self.value * size / 100)
+
+    def __str__(self) -> str:
+        return f"{repr(self.value).removesuffix('.0')}%"
+
+
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Neurons of one population: all of them, a slice, or a list of indices (from 0)."""
+    """Neurons of one population: all of them, a slice, or a list of indices (from 0).
+
+    The loop hands engines selections without percentages; see `within`.
+    """
 
     population: str
-    start: int | None = None
-    stop: int | None = None
+    start: int | Percent | None = None
+    stop: int | Percent | None = None
     step: int | None = None
     indices: tuple[int, ...] | None = None
+
+    def within(self, sizes: Mapping[str, int]) -> Selection:
+        """Return the same neurons with bounds in whole numbers, for populations of these sizes; errors as `resolve`."""
+        if self.population not in sizes:
+            raise unknown_name("population", self.population, sizes)
+        size = sizes[self.population]
+        self.resolve(size)
+        start, stop = self._bounds(size)
+        return msgspec.structs.replace(self, start=start, stop=stop)
 
     def resolve(self, size: int) -> NDArray[np.int64]:
         """Return the selected indices in order; errors name the population and its size."""
         if self.indices is None:
-            for bound in (self.start, self.stop):
+            start, stop = self._bounds(size)
+            for bound in (start, stop):
                 if bound is not None and not -size <= bound <= size:
                     raise AnimatError(f"{self}: {self.population} has {size} neurons (0 to {size - 1})")
-            found = np.arange(size, dtype=np.int64)[slice(self.start, self.stop, self.step)]
+            found = np.arange(size, dtype=np.int64)[slice(start, stop, self.step)]
         else:
             found = np.asarray(self.indices, dtype=np.int64)
             if found.size and (found.min() < -size or found.max() >= size):
@@ -61,6 +88,10 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True):
         if not found.size:
             raise AnimatError(f"{self} selects no neuron: {self.population} has {size} neurons (0 to {size - 1})")
         return found
+
+    def _bounds(self, size: int) -> tuple[int | None, int | None]:
+        start, stop = (bound.of(size) if isinstance(bound, Percent) else bound for bound in (self.start, self.stop))
+        return start, stop
 
     def __str__(self) -> str:
         if self.indices is not None:

@@ -111,11 +111,7 @@ def _population(text: str, brains: Mapping[str, Mapping[str, int] | None]) -> st
     brain_name, selection = parse_neurons(text)
     brain = _brain(brain_name, brains)
     sizes = brains[brain]
-    if sizes is not None:
-        if selection.population not in sizes:
-            raise unknown_name("population", selection.population, sizes)
-        selection.resolve(sizes[selection.population])
-    return f"{brain}/{selection}"
+    return f"{brain}/{selection if sizes is None else selection.within(sizes)}"
 
 
 def _control(port: str, bodies: Mapping[str, BodyInfo]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from animat.body.protocol import Port
-from animat.brain.protocol import ProjectionName
+from animat.brain.protocol import ProjectionName, Selection
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import port_unit
 from animat.simulation.events import Event
@@ -13,6 +13,7 @@ from animat.transfer.declare import Parameter, parse_neurons
 from animat.units import quantity
 
 if TYPE_CHECKING:
+    from animat.brain.remote import BrainLink
     from animat.simulation.runner import Runner
 
 __all__ = ["apply_event", "get_value", "set_value", "split_target"]
@@ -55,8 +56,8 @@ def _pieces(event: Event) -> list[tuple[_Key, Any]]:
 def _apply(runner: Runner, key: _Key, value: Any) -> None:
     kind, target, name = key
     if kind == "silence":
-        brain, selection = parse_neurons(target)
-        runner.link(brain).set(selection, {"silent": value})
+        link, selection = _neurons(runner, target)
+        link.set(selection, {"silent": value})
     elif kind == "cut":
         brain, projection = target.split("/", 1)
         pre, post = projection.split("->")
@@ -77,8 +78,8 @@ def set_value(runner: Runner, target: str, value: Any) -> None:
     """Set what `target` names (KIND:NAME): neurons (value: parameters by name), parameter, variable or control."""
     kind, name = split_target(target)
     if kind == "neurons":
-        brain, selection = parse_neurons(name)
-        runner.link(brain).set(selection, value)
+        link, selection = _neurons(runner, name)
+        link.set(selection, value)
     elif kind == "parameter":
         _set_parameter(runner, name, value)
     elif kind == "variable":
@@ -103,8 +104,8 @@ def get_value(runner: Runner, target: str, names: list[str]) -> Any:
     """Return the present value of what `target` names; of neurons the parameters `names`, each a list."""
     kind, name = split_target(target)
     if kind == "neurons":
-        brain, selection = parse_neurons(name)
-        return runner.link(brain).get(selection, names)
+        link, selection = _neurons(runner, name)
+        return link.get(selection, names)
     if kind == "variable":
         if name not in runner.board.variables:
             raise unknown_name("variable", name, runner.board.variables)
@@ -121,6 +122,13 @@ def get_value(runner: Runner, target: str, names: list[str]) -> Any:
     if found is None:
         raise unknown_name("signal", name, [column.name for column in runner.recording.signals.columns])
     return found
+
+
+def _neurons(runner: Runner, text: str) -> tuple[BrainLink, Selection]:
+    """Return the brain that `text` means and the neurons in it."""
+    brain, selection = parse_neurons(text)
+    link = runner.link(brain)
+    return link, selection.within(runner.infos[brain or next(iter(runner.links))].sizes())
 
 
 def _control(runner: Runner, name: str) -> tuple[Any, slice, Port]:

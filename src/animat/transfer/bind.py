@@ -162,10 +162,8 @@ def _device(name: str, declaration: DevicePort, around: Surroundings) -> tuple[s
     device = declaration.device
     sizes = around.brains[brain]
     if sizes is not None:
-        for selection in device.neurons:
-            if selection.population not in sizes:
-                raise unknown_name("population", selection.population, sizes)
-            selection.resolve(sizes[selection.population])
+        within = tuple(selection.within(sizes) for selection in device.neurons)
+        device = msgspec.structs.replace(device, neurons=within)
     weight = device.weight
     if declaration.as_full_sheet:
         scales = {around.sheet_scale.get((brain, selection.population), 1.0) for selection in device.neurons}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from animat.brain.devices import KINDS
-from animat.brain.protocol import Device, Selection
+from animat.brain.protocol import Device, Percent, Selection
 from animat.errors import AnimatError, unknown_name
 from animat.transfer.devices import read_device, weight_unit
 from animat.units import ticks
@@ -43,7 +43,10 @@ _NEURONS = re.compile(r"^(?:(?P<brain>[^/\[\]]+)/)?(?P<population>[^/\[\]]+)(?:\
 
 
 def parse_neurons(text: str) -> tuple[str | None, Selection]:
-    """Return (brain or None, selection) for "POP", "POP[3]", "POP[0:10:2]", "POP[1, 5, 7]" or "BRAIN/POP[..]"."""
+    """Return (brain or None, selection) of neurons named by text.
+
+    That is "POP", "POP[3]", "POP[0:10:2]", "POP[12.5%:25%]", "POP[1, 5, 7]" or "BRAIN/POP[..]".
+    """
     match = _NEURONS.match(text.strip())
     if match is None:
         raise AnimatError(f"cannot read {text!r} as neurons; write POPULATION, POPULATION[0:10] or POPULATION[1, 5, 7]")
@@ -52,14 +55,28 @@ def parse_neurons(text: str) -> tuple[str | None, Selection]:
         if part is None:
             return match["brain"], Selection(population)
         if ":" in part:
-            numbers = [int(item) if item.strip() else None for item in part.split(":")]
-            if len(numbers) > 3 or (len(numbers) == 3 and numbers[2] == 0):
+            bounds = [_bound(item.strip(), text) for item in part.split(":")]
+            start, stop, step = (*bounds, None, None)[:3]
+            if len(bounds) > 3 or step == 0 or isinstance(step, Percent):
                 raise ValueError
-            start, stop, step = (*numbers, None, None)[:3]
+            if isinstance(start, Percent) and isinstance(stop, Percent) and start.value >= stop.value:
+                raise AnimatError(f"{text!r} selects no neuron: {start} does not lie below {stop}")
             return match["brain"], Selection(population, start, stop, step)
         return match["brain"], Selection(population, indices=tuple(int(item) for item in part.split(",")))
     except ValueError:
-        raise AnimatError(f"cannot read the indices in {text!r}; write for example {population}[0:10]") from None
+        raise AnimatError(
+            f"cannot read the indices in {text!r}; write for example {population}[0:10] or {population}[0%:12.5%]"
+        ) from None
+
+
+def _bound(item: str, text: str) -> int | Percent | None:
+    """Return a bound of a slice: a number, a percentage of the population ("12.5%"), or None where it is left out."""
+    if not item.endswith("%"):
+        return int(item) if item else None
+    value = float(item[:-1])
+    if not 0 <= value <= 100:
+        raise AnimatError(f"percentages of a population lie between 0% and 100%, not {item} as in {text!r}")
+    return Percent(value)
 
 
 @dataclass(frozen=True)
@@ -203,7 +220,8 @@ def spike_sink(
     Parameters
     ----------
     neurons
-        "POPULATION", "POPULATION[0:10]", "POPULATION[1, 5]", "BRAIN/POPULATION", or a list of these.
+        "POPULATION", "POPULATION[0:10]", "POPULATION[0%:12.5%]", "POPULATION[1, 5]", "BRAIN/POPULATION", or a list of
+        these.
     each
         One device per neuron; values are then arrays in the order of the neurons.
     as_full_sheet

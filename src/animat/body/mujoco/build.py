@@ -63,6 +63,7 @@ def build_spec(model: BodyModel) -> Any:
     ):
         for number, part in enumerate(parts):
             part.name = part.name or f"{kind}_{number}"
+    _closures(spec, model)
     _muscles(spec, model)
     _actuators(spec, model)
     _drives(spec, model)
@@ -138,14 +139,6 @@ def _new(model: BodyModel) -> Any:
             grow(link, child)
 
     grow(world, spec.worldbody)
-    for closure in model.closures:
-        tie = spec.add_equality(name=closure.name, type=mujoco.mjtEq.mjEQ_CONNECT)
-        tie.objtype = mujoco.mjtObj.mjOBJ_SITE
-        tie.name1, tie.name2 = f"{closure.name} first", f"{closure.name} second"
-        _body(spec, closure.first).add_site(group=_HIDDEN, name=tie.name1, pos=closure.first_point)
-        _body(spec, closure.second).add_site(group=_HIDDEN, name=tie.name2, pos=closure.second_point)
-        tie.solref = (2 * step, 1.0)
-        tie.solimp = (0.99, 0.9999, 1e-4, 0.5, 2.0)
     return spec
 
 
@@ -192,6 +185,17 @@ def _body(spec: Any, name: str) -> Any:
     if body is None:
         raise unknown_name("link", name, (body.name for body in spec.bodies))
     return body
+
+
+def _closures(spec: Any, model: BodyModel) -> None:
+    for closure in model.closures:
+        tie = spec.add_equality(name=closure.name, type=mujoco.mjtEq.mjEQ_CONNECT)
+        tie.objtype = mujoco.mjtObj.mjOBJ_SITE
+        tie.name1, tie.name2 = f"{closure.name} first", f"{closure.name} second"
+        _body(spec, closure.first).add_site(group=_HIDDEN, name=tie.name1, pos=closure.first_point)
+        _body(spec, closure.second).add_site(group=_HIDDEN, name=tie.name2, pos=closure.second_point)
+        tie.solref = (2 * spec.option.timestep, 1.0)
+        tie.solimp = (0.99, 0.9999, 1e-4, 0.5, 2.0)
 
 
 def _muscles(spec: Any, model: BodyModel) -> None:

@@ -79,6 +79,8 @@ class MujocoEngine:
             for contact in model.contacts
         ]
         self._pressed = np.zeros(len(self._contacts))
+        self._closures = [compiled.equality(closure.name).id for closure in model.closures]
+        self._pulled = np.zeros((len(self._closures), 3))
         self._seers = {
             f"image/{eye.name}": RayEye(compiled, eye) if eye.kind == "rays" else Camera(compiled, eye)
             for eye in model.eyes
@@ -127,9 +129,11 @@ class MujocoEngine:
             mujoco.mj_step1(compiled, data)
         magnets = [item for item in self._controls.magnets if controls[item[0]]]
         self._pressed[:] = 0.0
-        if model.muscles or model.contacts or magnets:
+        self._pulled[:] = 0.0
+        if model.muscles or model.contacts or model.closures or magnets:
             self._step_singly(controls, steps, magnets)
             self._pressed /= steps
+            self._pulled /= steps
         else:
             mujoco.mj_step(compiled, data, steps)
             mujoco.mj_step1(compiled, data)
@@ -220,6 +224,8 @@ class MujocoEngine:
             mujoco.mj_step2(compiled, data)
             if self._contacts and data.ncon:
                 self._touch()
+            if self._closures:
+                self._pull()
             mujoco.mj_step1(compiled, data)
         if magnets:
             data.qfrc_applied[:] = applied
@@ -253,9 +259,20 @@ class MujocoEngine:
                     mujoco.mj_contactForce(self._compiled, self._data, number, wrench)
                     self._pressed[place] += wrench[0]
 
+    def _pull(self) -> None:
+        """Add the forces of this time step's closures, on their first links, to what the closure sensors read.
+
+        Rows of equality constraints come first, those of a `connect` along the world's axes; in their Jacobian the
+        first site's velocity counts positive, the second's negative.
+        """
+        rows = self._data.ne
+        owners, forces = self._data.efc_id[:rows], self._data.efc_force[:rows]
+        for place, closure in enumerate(self._closures):
+            self._pulled[place] += forces[owners == closure].reshape(-1, 3).sum(axis=0)
+
     def _read_sensors(self) -> Array:
         ranges = cast_ranges(self._compiled, self._data, self._model.rangefinders)
-        return self._sensors.read(self._data, self._force, self._activation, self._pressed, ranges)
+        return self._sensors.read(self._data, self._force, self._activation, self._pressed, self._pulled, ranges)
 
     def _reply(self, images: dict[str, NDArray[np.uint8]]) -> BodyReply:
         data = self._data

@@ -196,6 +196,8 @@ class Sensors:
             layout.add(f"orientation/{name}", "", (4,))
         for contact in model.contacts:
             layout.add(f"contact/{contact.name}", "N")
+        for closure in model.closures:
+            layout.add(f"closure/{closure.name}", "N", (3,))
         for finder in model.rangefinders:
             layout.add(f"range/{finder.name}", "m")
         for sensor in range(compiled.nsensor):
@@ -204,7 +206,9 @@ class Sensors:
             layout.add(f"sensor/{name}", "", () if size == 1 else (size,))
         self.ports = tuple(layout.ports)
 
-    def read(self, data: Any, force: Array, activation: Array, contacts: Array, ranges: Array) -> Array:
+    def read(
+        self, data: Any, force: Array, activation: Array, contacts: Array, closures: Array, ranges: Array
+    ) -> Array:
         """Return the flat sensor vector; `force` and `activation` are those of the described muscles."""
         compiled, controls = self._compiled, self._controls
         ready = controls.ready
@@ -224,6 +228,7 @@ class Sensors:
                 data.xpos[1:].ravel(),
                 data.xquat[1:].ravel(),
                 contacts,
+                closures.ravel(),
                 ranges,
                 data.sensordata,
             ]

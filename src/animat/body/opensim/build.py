@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.body.model import BodyModel, Joint, Link, Muscle
+from animat.body.model import BodyModel, Closure, Joint, Link, Muscle
 from animat.body.opensim.quiet import import_opensim
 from animat.body.pose import matrix, relative, rotate
 from animat.errors import AnimatError
@@ -48,6 +48,8 @@ class Built:
     commands: list[Any] = field(default_factory=list)
     #: By link: the force, and its six constant functions.
     wrenches: dict[str, tuple[Any, list[Any]]] = field(default_factory=dict)
+    #: Constraints with the port closure/NAME, each with the body in whose axes OpenSim tells its force.
+    closures: list[tuple[Any, Any]] = field(default_factory=list)
     #: Each magnet's force and its three constant functions.
     magnets: list[tuple[Any, list[Any]]] = field(default_factory=list)
     #: The state at the reference pose.
@@ -135,15 +137,17 @@ def _new(model: BodyModel, limits: Limits) -> Built:
             coordinate.setDefaultValue(0.0)
             coordinates[joint.name] = coordinate
             _restrain(opened, joint, limits)
+    closures = []
     for closure in model.closures:
         first, second = bodies[closure.first], bodies[closure.second]
         tie = osim.PointConstraint(first, osim.Vec3(*closure.first_point), second, osim.Vec3(*closure.second_point))
         tie.setName(closure.name)
         opened.addConstraint(tie)
+        closures.append((tie, bodies[_common(model, closure)]))
     muscles = [_muscle(muscle, links, bodies) for muscle in model.muscles]
     for muscle in muscles:
         opened.addForce(muscle)
-    built = Built(opened, list(bodies.values()), muscles, list(coordinates.values()))
+    built = Built(opened, list(bodies.values()), muscles, list(coordinates.values()), closures=closures)
     for actuator in model.actuators:
         motor = osim.CoordinateActuator(actuator.joint)
         motor.setName(actuator.name)
@@ -182,6 +186,18 @@ def _joint(joint: Joint, links: dict[str, Link], bodies: dict[str, Any]) -> Any:
         "free": osim.FreeJoint,
     }
     return kinds[joint.kind](*arguments)
+
+
+def _common(model: BodyModel, closure: Closure) -> str:
+    """Return the nearest link (or "world") from which both links of a closure hang, or which is one of them."""
+    parents = {joint.child: joint.parent for joint in model.joints}
+    above = [closure.first]
+    while above[-1] in parents:
+        above.append(parents[above[-1]])
+    name = closure.second
+    while name not in above:
+        name = parents[name]
+    return name
 
 
 def _turn(joint: Joint) -> NDArray[np.float64]:

@@ -45,7 +45,8 @@ class OpenSimEngine:
     Notes
     -----
     Every advance uses a new integrator, so that a restored state continues bitwise. Contacts, eyes and rangefinders
-    of a model have no ports here; world objects are drawn and otherwise ignored.
+    of a model have no ports here; world objects are drawn and otherwise ignored. Steps of the integrator differ in
+    length, so a closure's force is the one at the end of the exchange step, not the mean over it.
     """
 
     def __init__(self, settings: OpenSimSettings) -> None:
@@ -85,14 +86,14 @@ class OpenSimEngine:
 
     def read(self) -> BodyReply:
         """Return the present state without advancing."""
-        built, state = self._loaded(), self._state
+        self._loaded()
         with self._explained("OpenSim cannot compute the present state"):
-            built.model.realizeDynamics(state)
+            self._realize()
             return BodyReply(time=self._time, sensors=self._sense(), poses=self._poses(), paths=self._paths())
 
     def advance(self, controls: Array, until: int) -> BodyReply:
         """Hold `controls` (flat, in order of `BodyInfo.controls`) and simulate to tick `until`."""
-        built = self._loaded()
+        self._loaded()
         controls = np.array(controls, dtype=float)
         self._controls.check(controls)
         if until <= self._time:
@@ -111,7 +112,7 @@ class OpenSimEngine:
                 end = min(until, self._time + _MAGNET_STEP) if magnetic else until
                 self._controls.attract(controls, self._state)
                 self._integrate(end)
-            built.model.realizeDynamics(self._state)
+            self._realize()
         reply = BodyReply(time=self._time, sensors=self._sense(), poses=self._poses(), paths=self._paths())
         if not np.isfinite(reply.sensors).all():
             raise AnimatError(f"OpenSim's physics diverged before {format_time(until)}: a sensor is not a number")
@@ -174,6 +175,15 @@ class OpenSimEngine:
         self._now = controls
         self._controls.apply(controls, self._state)
 
+    def _realize(self) -> None:
+        """Bring the present state's forces up to date; a closure's needs accelerations, too."""
+        built, state = self._loaded(), self._state
+        self._controls.attract(self._now, state)
+        if built.closures:
+            built.model.realizeAcceleration(state)
+        else:
+            built.model.realizeDynamics(state)
+
     def _sense(self) -> Array:
         built, state = self._loaded(), self._state
         readers: tuple[Callable[[Any], float], ...] = (
@@ -186,7 +196,19 @@ class OpenSimEngine:
         values += [coordinate.getValue(state) for coordinate in built.coordinates]
         values += [coordinate.getSpeedValue(state) for coordinate in built.coordinates]
         poses = self._poses()[1:]
-        return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel()])
+        return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel(), *self._closure_forces()])
+
+    def _closure_forces(self) -> list[Array]:
+        """Return the force in N, along the world's axes, that each closure exerts on its first link.
+
+        Recorded is what OpenSim's equations of motion subtract (M du/dt + G^T lambda = f), hence the minus.
+        """
+        forces = []
+        for tie, common in self._loaded().closures:
+            record = tie.getRecordValues(self._state)
+            turned = common.expressVectorInGround(self._state, self._osim.Vec3(*(record.get(i) for i in range(3))))
+            forces.append(-np.array([turned.get(i) for i in range(3)]))
+        return forces
 
     def _poses(self) -> Array:
         built, state = self._loaded(), self._state

@@ -137,6 +137,8 @@ def sensor_ports(built: Built, model: BodyModel) -> tuple[Port, ...]:
         layout.add(f"position/{name}", "m", (3,))
     for name in links:
         layout.add(f"orientation/{name}", "", (4,))
+    for tie, _ in built.closures:
+        layout.add(f"closure/{tie.getName()}", "N", (3,))
     return tuple(layout.ports)
 
 
