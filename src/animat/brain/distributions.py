@@ -17,6 +17,8 @@ __all__ = [
     "bounds",
     "distribution_faults",
     "mean",
+    "mean_square",
+    "scaled",
 ]
 
 
@@ -69,6 +71,38 @@ def mean(distribution: Distribution) -> float:
             return _exp(mu + sigma**2 / 2)
         case Values(values):
             return math.fsum(values) / len(values)
+    raise AssertionError(distribution)
+
+
+def mean_square(distribution: Distribution) -> float:
+    """Return the expected square of the value."""
+    match distribution:
+        case Constant(value):
+            return value**2
+        case Uniform(low, high):
+            return (low**2 + low * high + high**2) / 3
+        case Normal(middle, sd):
+            return middle**2 + sd**2
+        case LogNormal(mu, sigma):
+            return _exp(2 * mu + 2 * sigma**2)
+        case Values(values):
+            return math.fsum(value**2 for value in values) / len(values)
+    raise AssertionError(distribution)
+
+
+def scaled(distribution: Distribution, factor: float) -> Distribution:
+    """Return the distribution of `factor` (above 0) times the value."""
+    match distribution:
+        case Constant(value):
+            return Constant(value * factor)
+        case Uniform(low, high):
+            return Uniform(low * factor, high * factor)
+        case Normal(mean, sd):
+            return Normal(mean * factor, sd * factor)
+        case LogNormal(mu, sigma):
+            return LogNormal(mu + math.log(factor), sigma)
+        case Values(values):
+            return Values(tuple(value * factor for value in values))
     raise AssertionError(distribution)
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from animat.cli import attach, bench, brain, describe, engine, export, info, network, new, run, validate, verify
+from animat.cli import attach, bench, brain, describe, engine, export, info, network, new, run, tune, validate, verify
 from animat.cli.terminal import errors
 from animat.errors import AnimatError
 
@@ -32,6 +32,7 @@ for command in (
     info.info,
 ):
     app.command()(command)
+app.command("tune")(tune.tune_network)
 app.add_typer(bench.app, name="bench")
 app.add_typer(brain.app, name="brain")
 app.add_typer(engine.app, name="engine")

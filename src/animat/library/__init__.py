@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
 from animat.errors import AnimatError, unknown_name
@@ -50,16 +51,17 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     spec
         Either `library` (a name from `library_names("networks")`) or `file`: a `network.yaml`, a Python file with a
         function `build(...)` that returns a `Network`, or a folder with a `network.py` or `network.yaml`.
-        Every other entry is a parameter of `build`.
+        `adjustments` may name a table of drives, currents and gains (`animat.brain.adjustments`), as `animat tune`
+        writes it. Every other entry is a parameter of `build`.
     base
-        The folder that `file` is relative to.
+        The folder that `file` and `adjustments` are relative to.
 
     Raises
     ------
     AnimatError
         If it cannot be found, has no such parameter, or describes a network that no engine could build.
     """
-    parameters = {name: value for name, value in spec.items() if name not in ("library", "file")}
+    parameters = {name: value for name, value in spec.items() if name not in ("library", "file", "adjustments")}
     match spec:
         case {"library": _, "file": _}:
             raise AnimatError("network: give `library` or `file`, not both")
@@ -83,6 +85,13 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
     else:
         network = read_network(path)
+    if "adjustments" in spec:
+        table = Path(base) / str(spec["adjustments"])
+        changes = read_adjustments(table)
+        try:
+            network = adjusted(network, changes)
+        except AnimatError as error:
+            raise error.at(table) from None
     try:
         check_network(network)
     except AnimatError as error:

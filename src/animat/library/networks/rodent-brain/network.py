@@ -4,7 +4,8 @@ The facts stand in tables beside this file: `neurons.csv` (parameter sets), `pop
 per mm2, layers, background drive), `projections.csv` (kernels within a sheet), `basal_ganglia.csv` (in-degrees),
 `interregional.csv` (kernels between regions) and `quirks.csv` (what the published build did, kept or mended).
 Lengths in mm, times in ms, potentials in mV, rates in Hz; weights and conductances in nS, in the basal ganglia in
-the units of their receptors (1 AMPA, 2 NMDA, 3 GABA).
+the units of their receptors (1 AMPA, 2 NMDA, 3 GABA). `resting_rates.csv` holds the rates of a rodent at rest, and
+`resting/` what `animat tune` changed to reach them, for some sizes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import (
     BoxMask,
     Constant,
@@ -49,6 +51,10 @@ MODES = {
     "as-published": "the network that the published benchmark built, for comparison of load",
 }
 BOUNDARIES = ("joined", "open")
+STATES = {
+    "resting": "drives, currents and gains are tuned to the rates of a rodent at rest",
+    "published": "drives and currents are the published ones",
+}
 #: What the published build adds to the range of the positions along each axis.
 SEAM = 0.2
 #: How far the nuclei that fill only the middle stay from the lower edges of the square.
@@ -105,6 +111,7 @@ def build(
     golgi_to_granule_p: float = 1.0,
     granule_to_golgi_p: float = 1.0,
     undriven: Sequence[str] = (),
+    state: str | None = None,
 ) -> Network:
     """Return the network of some regions, for a square patch of cortex of side `size`.
 
@@ -138,6 +145,10 @@ def build(
         0.05, built was 1.
     undriven
         Populations whose background drive is left out.
+    state
+        "resting": background drives, currents and some gains are those that `animat tune` found for the rates in
+        `resting_rates.csv` with all regions, for the size that is nearest to this one. "published": as published. None:
+        resting in "clean", published in "as-published".
 
     Raises
     ------
@@ -150,6 +161,10 @@ def build(
     if boundaries not in BOUNDARIES:
         raise unknown_name("boundaries", str(boundaries), BOUNDARIES)
     published = mode == "as-published"
+    if state not in (None, *STATES):
+        raise unknown_name("state", str(state), STATES)
+    if published and state == "resting":
+        raise AnimatError("state: resting goes with mode clean; the published network keeps its drive")
     if published and boundaries == "open":
         raise AnimatError("boundaries: open goes with mode clean; the published sheets are joined at their edges")
     if not isinstance(duplicate_basal_ganglia, bool) or thalamic_inhibition not in (None, True, False):
@@ -174,16 +189,30 @@ def build(
         )
     if not published:
         projections += (*_between(patch, sheets + nuclei), *_relayed(inputs))
-    populations = tuple(_undriven(sheets + nuclei, undriven))
-    return Network(
+    network = Network(name="", populations=sheets + nuclei, projections=projections)
+    tuned: list[str] = []
+    if not published and state != "published":
+        table, size_mm = _nearest(patch.side)
+        network = adjusted(network, read_adjustments(table), partly=True)
+        tuned.append(f"State resting: {STATES['resting']} at {size_mm:g} mm with all regions (resting/{table.name}).")
+    populations = tuple(_undriven(network.populations, undriven))
+    return msgspec.structs.replace(
+        network,
         name=f"rodent-brain {'all' if len(names) == len(REGIONS) else '+'.join(names)} {mode} {patch.side:g} mm",
         populations=populations,
-        projections=projections,
         notes=(
             *_notes(names, patch, mode, duplicate_basal_ganglia, populations),
+            *tuned,
             *(f"Changed: {name} has no background drive." for name in _listed(undriven)),
         ),
     )
+
+
+def _nearest(side: float) -> tuple[Path, float]:
+    """Return the table of the tuned state whose size in mm is nearest, as a ratio, and that size."""
+    tables = {float(path.stem.removesuffix("mm")): path for path in Path(__file__).with_name("resting").glob("*mm.csv")}
+    size = min(tables, key=lambda mm: abs(math.log(mm / side)))
+    return tables[size], size
 
 
 def _regions(regions: Sequence[str] | str) -> list[str]:
@@ -328,9 +357,13 @@ def _local(names: Sequence[str], patch: Patch) -> Iterator[Projection]:
                 mask=_box(row, patch.published),
                 images=patch.published,
             ),
-            weight=LogNormal(weight, float(row["weight_sigma"])) if row["weight"] == "lognormal" else Constant(weight),
+            weight=_weight(row, weight),
             delay_ms=float(row["delay_ms"]),
         )
+
+
+def _weight(row: dict[str, str], weight: float) -> Distribution:
+    return LogNormal(weight, float(row["weight_sigma"])) if row["weight_sigma"] else Constant(weight)
 
 
 def _box(row: dict[str, str], published: bool) -> BoxMask | None:
@@ -435,7 +468,7 @@ def _between(patch: Patch, populations: Sequence[Population]) -> Iterator[Projec
                 pre=row["pre"],
                 post=row["post"],
                 rule=PairwiseBernoulli(p=kernel, mask=mask),
-                weight=Constant(float(row["weight"])),
+                weight=_weight(row, float(row["weight"])),
                 delay_ms=float(row["delay_ms"]),
             )
 

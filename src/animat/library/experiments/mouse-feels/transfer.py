@@ -1,0 +1,66 @@
+"""From the limb to the thalamus, and from the cortex to the limb.
+
+Thalamus, S1 and M1 share one map: along x, each muscle has a tenth of it and the paw's skin has the last two.
+"""
+
+import numpy as np
+
+from animat import muscle_feedback, muscles, parameter, sensor, spike_sink, spike_source, transfer_function
+from animat.body import load_body
+from animat.body.afferents import Afferents, touch_rate
+
+MUSCLES = ("Foot1", "Foot2", "Radius1", "Radius2", "Humerus1", "Humerus2", "Humerus3", "Humerus4")
+AFFERENTS = Afferents.of(load_body({"library": "mouse-forelimb"}), *MUSCLES)
+
+#: Hz; what a muscle's three afferents fire together at the reference pose, relaxed: 50 + 80 + 0.
+AT_REST = 130.0
+
+
+def part(population, first, last):
+    """Name a part of a population along x, in tenths."""
+    return f"{population}[{10 * first}%:{10 * last}%]"
+
+
+def relay(first, last):
+    """Drive relay cells as their background does, whose place this takes."""
+    return spike_source(part("TH_S1_EZ_TC", first, last), "poisson", weight="50 nS", delay="1.5 ms")
+
+
+@transfer_function(
+    limb=muscle_feedback(*MUSCLES),
+    activation=sensor(*(f"activation/{name}" for name in MUSCLES)),
+    tonic=parameter("tonic_rate", "Hz"),
+    gain=parameter("muscle_gain"),
+    **{name.lower(): relay(place, place + 1) for place, name in enumerate(MUSCLES)},
+)
+def proprioception(t, limb, activation, tonic, gain, **relays):
+    """Spindles and tendon organs drive the relay cells of their muscle; at rest they fire as the background does."""
+    rates = AFFERENTS.rates(limb.length, limb.speed, limb.force, activation.value)
+    change = np.sum(rates, axis=0) - AT_REST
+    for name, rate in zip(MUSCLES, tonic + gain * change, strict=True):
+        relays[name.lower()].rate = max(0.0, rate)
+
+
+@transfer_function(
+    stick=sensor("closure/foot_joystick"),
+    paw=relay(8, 10),
+    tonic=parameter("tonic_rate", "Hz"),
+    gain=parameter("touch_gain"),
+)
+def touch(t, stick, paw, tonic, gain):
+    """The joystick's force on the paw drives the relay cells of its skin."""
+    paw.rate = tonic + gain * float(touch_rate(np.linalg.norm(stick.value)))
+
+
+@transfer_function(
+    arm=muscles(*MUSCLES),
+    tone=parameter("tone"),
+    rest=parameter("rest_rate", "Hz"),
+    **{
+        name.lower(): spike_sink(part("M1_L5B_PT", place, place + 1), "population_rate", reduce="mean")
+        for place, name in enumerate(MUSCLES)
+    },
+)
+def motor(t, arm, tone, rest, **cortex):
+    """Pyramidal-tract neurons activate the muscle of their place: as its tone when they fire as at rest."""
+    arm.activation = [min(1.0, tone * cortex[name.lower()].rate / rest) for name in MUSCLES]

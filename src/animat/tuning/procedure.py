@@ -1,0 +1,284 @@
+"""The tuning procedure: run the network alone, compare its rates with the targets, turn every knob, and so on."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from animat.bench.rates import measure_rates
+from animat.brain.adjustments import Adjustment, adjusted
+from animat.brain.network import Network, Population
+from animat.brain.protocol import Progress
+from animat.errors import AnimatError
+from animat.tuning.alone import alone
+from animat.tuning.dial import Dial, error_of, turned
+from animat.tuning.targets import Knob, Target, knob_of
+
+__all__ = ["Tuning", "TuningRow", "tune", "write_tuning"]
+
+#: Hz; where a background drive begins that the description lacks.
+_NEW_DRIVE_HZ = 10.0
+
+#: Standard deviations of a count of spikes within which an error is taken for chance.
+_CHANCE = 1.0
+
+#: Runs of the populations by themselves, at most; and how far a knob is first turned when all are together.
+_ROUNDS_ALONE, _STEP_TOGETHER = 20, 0.05
+
+
+class TuningRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A population before and after: its rates in Hz, and its knob in Hz, pA or as a factor."""
+
+    population: str
+    region: str
+    size: int
+    knob: str
+    old: float | None
+    new: float | None
+    unit: str
+    before_hz: float
+    after_hz: float
+    target_hz: float
+    low_hz: float
+    high_hz: float
+    reason: str
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found: a row for every target, and the adjustments that `animat.brain.adjustments` applies."""
+
+    network: str
+    engine: str
+    seed: int
+    rounds: int
+    within: float
+    rows: list[TuningRow]
+    adjustments: list[Adjustment]
+    history: list[float]
+
+    @property
+    def missed(self) -> list[TuningRow]:
+        """The populations whose rate is further from the target than `within` times."""
+        return [row for row in self.rows if not 1 / self.within <= row.after_hz / row.target_hz <= self.within]
+
+
+def tune(
+    network: Network,
+    targets: Sequence[Target],
+    progress: Progress,
+    *,
+    engine: str = "compact",
+    seed: int = 1,
+    threads: int = 2,
+    rounds: int = 30,
+    after_ms: float = 500.0,
+    until_ms: float = 2500.0,
+    within: float = 1.25,
+    start: Iterable[Adjustment] = (),
+) -> Tuning:
+    """Turn drives, currents and gains until every population fires as fast as its target says.
+
+    Each round builds the network in a process of its own, lets it run alone, and counts from `after_ms` to `until_ms`.
+    Every knob then moves by itself (`animat.tuning.dial`). It ends when no population is further from its target than
+    `within` times, or after `rounds`; what counts is the round with the smallest mean error, which is run again with
+    the next seed, so that rates are not those that were tuned to. Interrupted, it returns the best round so far.
+
+    Parameters
+    ----------
+    network, targets
+        Populations without a target keep what they have.
+    start
+        Adjustments to begin with, as a former tuning left them.
+
+    Raises
+    ------
+    AnimatError
+        If a target or a knob does not fit the network.
+    """
+    if not targets:
+        raise AnimatError("there is no target that names a population of this network")
+    knobs = {target.population: knob_of(target, network) for target in targets}
+    if all(knob.kind == "none" for knob in knobs.values()):
+        raise AnimatError("no knob may be turned; give at least one target a knob other than `none`")
+    if rounds < 1 or within <= 1:
+        raise AnimatError(f"needs at least one round and a factor above 1, got {rounds} and {within:g}")
+    begun = adjusted(network, start)
+    span = (until_ms - after_ms) / 1000
+    done = 0
+
+    def rates_of(what: Network, with_seed: int) -> dict[str, float]:
+        def report(text: str, part: float | None) -> None:
+            progress(f"tuning, run {done + 1}", min(1.0, (done + (part or 0.0)) / (rounds + 2)))
+
+        nonlocal done
+        found = measure_rates(
+            what, report, after_ms=after_ms, until_ms=until_ms, seed=with_seed, threads=threads, engine=engine
+        )
+        done += 1
+        return {row.population: row.rate_hz for row in found.rows}
+
+    def errors_of(rates: Mapping[str, float], sizes: Mapping[str, int]) -> dict[str, tuple[float, float]]:
+        """Return every error and what of it may be chance."""
+        found = {}
+        for target in targets:
+            seconds = sizes[target.population] * span
+            chance = _CHANCE / math.sqrt(max(1.0, target.rate_hz * seconds))
+            found[target.population] = error_of(rates[target.population], target.rate_hz, 1 / seconds), chance
+        return found
+
+    before = after = rates_of(begun, seed)
+    wanted = {**before, **{target.population: target.rate_hz for target in targets}}
+    dials = best = {name: Dial() for name, knob in knobs.items() if knob.kind != "none"}
+    best_error, history = math.inf, []
+    try:
+        for _ in range(_ROUNDS_ALONE):
+            by_itself = alone(adjusted(begun, _adjustments(begun, knobs, dials)), wanted)
+            sizes = {population.name: population.size for population in by_itself.populations}
+            errors = errors_of(rates_of(by_itself, seed), sizes)
+            done -= 1
+            if all(abs(errors[name][0]) <= max(math.log(within) / 2, errors[name][1]) for name in dials):
+                break
+            dials = {name: turned(dial, *errors[name]) for name, dial in dials.items()}
+        dials = {name: Dial(dial.place, step=_STEP_TOGETHER) for name, dial in dials.items()}
+        sizes = {population.name: population.size for population in begun.populations}
+        for _ in range(rounds):
+            rates = rates_of(adjusted(begun, _adjustments(begun, knobs, dials)), seed)
+            errors = errors_of(rates, sizes)
+            history.append(float(np.mean([abs(errors[name][0]) for name in dials])))
+            if history[-1] < best_error:
+                best, best_error, after = dials, history[-1], rates
+            if all(abs(errors[name][0]) <= math.log(within) for name in dials):
+                break
+            dials = {name: turned(dial, *errors[name]) for name, dial in dials.items()}
+        after = rates_of(adjusted(begun, _adjustments(begun, knobs, best)), seed + 1)
+    except KeyboardInterrupt:
+        if not history:
+            raise
+    final = _adjustments(begun, knobs, best)
+    return Tuning(
+        network=network.name,
+        engine=engine,
+        seed=seed,
+        rounds=len(history),
+        within=within,
+        rows=[_row(begun, target, knobs[target.population], best, before, after) for target in targets],
+        adjustments=_merged(start, final),
+        history=history,
+    )
+
+
+def _adjustments(network: Network, knobs: dict[str, Knob], dials: dict[str, Dial]) -> list[Adjustment]:
+    found = []
+    for name, dial in dials.items():
+        knob, population = knobs[name], network.population(name)
+        value = _value(population, knob, dial.place)
+        if knob.kind == "gain":
+            found.append(Adjustment(knob="gain", name=f"{knob.up}->{name}", value=value))
+            if knob.down:
+                found.append(Adjustment(knob="gain", name=f"{knob.down}->{name}", value=1 / value))
+        else:
+            found.append(Adjustment(knob=knob.kind, name=name, value=value, weight=knob.weight))
+    return found
+
+
+def _value(population: Population, knob: Knob, place: float) -> float:
+    if knob.kind == "gain":
+        return math.exp(place)
+    if knob.kind == "current":
+        return _current(population) + place * _rheobase(population)
+    drive = population.drive
+    return (_NEW_DRIVE_HZ if drive is None or not drive.rate_hz else drive.rate_hz) * math.exp(place)
+
+
+def _current(population: Population) -> float:
+    current = population.params.get("I_e", 0.0)
+    if isinstance(current, list):
+        raise AnimatError(f"{population.name}: I_e differs between neurons; tune its drive or a gain instead")
+    return float(current)
+
+
+def _rheobase(population: Population) -> float:
+    """Return the current in pA that would bring the potential from rest to threshold."""
+    params = population.params
+    try:
+        leak = params["g_L"] if "g_L" in params else params["C_m"] / params["tau_m"]  # type: ignore[operator]
+        return float(leak * (params["V_th"] - params["E_L"]))  # type: ignore[operator]
+    except (KeyError, TypeError):
+        raise AnimatError(
+            f"{population.name}: turning its current needs the parameters E_L, V_th and g_L (or C_m and tau_m)"
+        ) from None
+
+
+def _merged(start: Iterable[Adjustment], found: Iterable[Adjustment]) -> list[Adjustment]:
+    """Return one adjustment for every knob: later drives and currents replace earlier ones, gains multiply."""
+    merged: dict[tuple[str, str], Adjustment] = {}
+    for one in (*start, *found):
+        earlier = merged.get((one.knob, one.name))
+        value = one.value if earlier is None or one.knob != "gain" else one.value * earlier.value
+        weight = one.weight if one.weight is not None or earlier is None else earlier.weight
+        merged[one.knob, one.name] = Adjustment(knob=one.knob, name=one.name, value=value, weight=weight)
+    return list(merged.values())
+
+
+def _row(
+    network: Network,
+    target: Target,
+    knob: Knob,
+    dials: dict[str, Dial],
+    before: dict[str, float],
+    after: dict[str, float],
+) -> TuningRow:
+    name = target.population
+    population = network.population(name)
+    place = dials[name].place if name in dials else 0.0
+    old = new = None
+    if knob.kind != "none":
+        old = 0.0 if knob.kind == "drive" and population.drive is None else _value(population, knob, 0.0)
+        new = _value(population, knob, place)
+    return TuningRow(
+        population=name,
+        region=population.region,
+        size=population.size,
+        knob=target.knob or knob.kind,
+        old=old,
+        new=new,
+        unit={"drive": "Hz", "current": "pA"}.get(knob.kind, ""),
+        before_hz=before[name],
+        after_hz=after[name],
+        target_hz=target.rate_hz,
+        low_hz=target.low_hz,
+        high_hz=target.high_hz,
+        reason=f"{before[name]:.3g} Hz before, {target.rate_hz:g} Hz wanted ({target.source})",
+    )
+
+
+def write_tuning(tuning: Tuning, path: Path, network: Network) -> None:
+    """Write the table that `animat.brain.adjustments.read_adjustments` reads, with old values and reasons."""
+    rows = {row.population: row for row in tuning.rows}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["knob", "name", "old", "new", "unit", "rate_before_hz", "rate_hz", "target_hz", "reason"])
+        for one in tuning.adjustments:
+            row = rows.get(one.name.split("->")[-1])
+            knob = one.knob if one.weight is None else f"{one.knob} of {one.weight:g}"
+            rates = (
+                ["", "", "", ""]
+                if row is None
+                else [f"{row.before_hz:.3g}", f"{row.after_hz:.3g}", f"{row.target_hz:g}", row.reason]
+            )
+            unit = {"drive": "Hz", "current": "pA"}.get(one.knob, "")
+            table.writerow([knob, one.name, _old(network, one), f"{one.value:.6g}", unit, *rates])
+
+
+def _old(network: Network, one: Adjustment) -> str:
+    if one.knob == "gain":
+        return "1"
+    population = network.population(one.name)
+    if one.knob == "current":
+        return f"{_current(population):g}"
+    return f"{population.drive.rate_hz:g}" if population.drive is not None else "0"
