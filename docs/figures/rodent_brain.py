@@ -1,7 +1,7 @@
-"""Figures and tables of docs/rodent-brain.md: `python docs/figures/rodent_brain.py` (about half an hour on two cores).
+"""Figures and tables of docs/rodent-brain.md: `python docs/figures/rodent_brain.py` (a few minutes on two cores).
 
 Writes docs/images/rodent-brain-*.png and the tables between the markers in docs/rodent-brain.md. Everything is
-computed from the descriptions or measured by running them with NEST here; nothing is copied in by hand.
+computed from the descriptions or measured by running them here; nothing is copied in by hand.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from animat.library import load_network
 
 DOCS = Path(__file__).parents[1]
 PAGE = DOCS / "rodent-brain.md"
-#: Side of the patch that is run, in mm; all regions then need about 8 GB.
+#: Side of the patch that is run, in mm.
 PATCH = "0.4 mm"
 COLOURS = {
     "M1": "#4477aa",
@@ -241,7 +241,14 @@ def run_clean() -> None:
     with tempfile.TemporaryDirectory() as place:
         spikes = Path(place) / "spikes.shard"
         rates = measure_rates(
-            network, quiet, until_ms=1500, after_ms=500, threads=2, held_against=held_against, spikes=spikes
+            network,
+            quiet,
+            until_ms=1500,
+            after_ms=500,
+            threads=2,
+            engine="compact",
+            held_against=held_against,
+            spikes=spikes,
         )
         draw_raster(network, spikes, rates)
     draw_rates(rates, held_against)

@@ -41,7 +41,8 @@ def test_rates_are_those_of_the_drive(tmp_path: Path) -> None:
 
 
 def test_references_go_with_the_parameters() -> None:
-    tuned = references("rodent-brain", {})
+    assert len(references("rodent-brain", {})) == 70 and references("rodent-brain", {})["BG_GPe"].low_hz == 9
+    tuned = references("rodent-brain", {"drive": "published"})
     assert (tuned["BG_GPe"].low_hz, tuned["BG_GPe"].high_hz) == (55.7, 74.5)
     assert "BG_GPi" not in references("rodent-brain", {"mode": "as-published"})
     silent = references("rodent-brain", {"mode": "as-published", "undriven": ["BG_CMPf"], "regions": ["BG"]})

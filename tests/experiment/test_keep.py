@@ -1,7 +1,7 @@
 import pytest
 
 from animat.errors import AnimatError
-from animat.experiment.parts import load_parts
+from animat.experiment.parts import input_hash, load_parts
 from animat.experiment.read import read_experiment
 from animat.simulation import keep
 from animat.simulation.keep import keep_description
@@ -63,3 +63,38 @@ def test_a_missing_file_is_left_to_the_reader_and_a_full_disk_is_said(pendulum, 
     (tmp_path / "file").write_text("")
     with pytest.raises(AnimatError, match="cannot copy it into the run folder"):
         keep_description(read_experiment(folder), tmp_path / "file")
+
+
+def adjusted(folder, file="adjustments.csv"):
+    """Let the experiment's network have adjustments, and return it."""
+    text = (folder / "experiment.yaml").read_text()
+    spec = f"network: {{file: network.yaml, adjustments: {file}}}"
+    (folder / "experiment.yaml").write_text(text.replace("network: network.yaml", spec))
+    return read_experiment(folder)
+
+
+def test_a_table_of_adjustments_is_kept_whatever_its_size(pendulum, tmp_path, monkeypatch):
+    monkeypatch.setattr(keep, "_SMALL_BYTES", 10)
+    folder = pendulum()
+    (folder / "tables").mkdir()
+    (folder / "tables" / "a.csv").write_text("knob,name,new\ndrive,A,9000\n")
+    experiment = adjusted(folder, "tables/a.csv")
+    assert {"tables/a.csv", "network.yaml"} <= kept(experiment, tmp_path / "run")
+    again = load_parts(read_experiment(tmp_path / "run" / "experiment"))
+    assert again.brains["brain"].population("A").drive.rate_hz == 9000
+
+
+@pytest.mark.parametrize("file", ["../a.csv", "/a.csv"])
+def test_a_table_of_adjustments_outside_of_the_folder_is_refused(pendulum, file):
+    with pytest.raises(AnimatError, match="lies outside the experiment's folder"):
+        adjusted(pendulum(), file)
+
+
+def test_a_table_of_adjustments_counts_as_an_input(pendulum):
+    """By what it changes: a remark beside it changes nothing."""
+    folder, table = pendulum(), "knob,name,new,reason\ndrive,A,{},{}\n"
+    hashes = []
+    for rate, reason in ((9000, "a"), (9000, "b"), (9001, "a")):
+        (folder / "adjustments.csv").write_text(table.format(rate, reason))
+        hashes.append(input_hash(load_parts(adjusted(folder)).brains["brain"]))
+    assert hashes[0] == hashes[1] != hashes[2]

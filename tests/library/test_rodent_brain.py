@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from animat.brain.distributions import mean as mean_weight
 from animat.brain.draw import draw_pairs, generator
 from animat.brain.expectation import expected_projection
 from animat.brain.network import (
@@ -277,7 +278,47 @@ def test_pathways_between_regions_have_the_expected_synapses(column: str, parame
             assert mean == pytest.approx(float(row[column]), abs=0.51), row
     regions = {population.name: population.region for population in brain().populations}
     between = {ends for ends in found if regions[ends[0]] != regions[ends[1]]}
-    assert between == {(row["pre"], row["post"], 0) for row in rows}
+    added = between - {(row["pre"], row["post"], 0) for row in rows}
+    assert len(between) == 31 + len(added)
+    assert {(regions[pre], regions[post]) for pre, post, _ in added} == {("TH_S1", "S1"), ("S1", "M1")}
+
+
+def test_pathways_that_were_added_are_what_their_sources_say() -> None:
+    """85 relay cells onto a cell of layer 4; S1 brings a fifth of the excitation of M1's layers 2/3, little below."""
+    network, found = brain(), expected(brain())
+
+    def indegree(pre: str, post: str) -> float:
+        return found[pre, post, 0][0] / network.population(post).size
+
+    assert indegree("TH_S1_EZ_TC", "S1_L4_Pyr") == pytest.approx(85, rel=0.1)
+    from_s1 = sum(indegree(pre, "M1_L23_CC") for pre in ("S1_L2_Pyr", "S1_L3_Pyr", "S1_L5A_Pyr"))
+    own = sum(
+        indegree(pre, post)
+        for pre, post, _ in found
+        if post == "M1_L23_CC" and pre in ("M1_L23_CC", "M1_L5A_CC", "M1_L5A_CS", "M1_L5A_CT", "M1_L5B_CC", "M1_L6_CT")
+    )
+    assert from_s1 / own == pytest.approx(0.22, abs=0.06)
+    assert indegree("S1_L3_Pyr", "M1_L5A_CC") / indegree("S1_L3_Pyr", "M1_L23_CC") == pytest.approx(0.15, abs=0.03)
+    assert not any(post.startswith(("M1_L5B", "M1_L6")) for pre, post, _ in found if pre.startswith("S1_"))
+
+
+def test_the_resting_drive_is_that_of_the_nearest_size() -> None:
+    tuned, published = brain(size="0.4 mm"), brain(size="0.4 mm", drive="published")
+    assert any("resting/0.4mm.csv" in note for note in tuned.notes)
+    assert any("resting/0.4mm.csv" in note for note in brain(size="0.42 mm").notes)
+    assert any("resting/1mm.csv" in note for note in brain(size="3 mm").notes)
+    assert not any("resting" in note for note in (*published.notes, *brain(mode="as-published").notes))
+    drives = (network.population("S1_L4_Pyr").drive for network in (tuned, published, brain(mode="as-published")))
+    new, *old = (drive.rate_hz for drive in drives if drive is not None)
+    assert new != 500 and old == [500, 500]
+    weights = [dict_of(network)["CB_S1_GR", "CB_S1_GO"] for network in (tuned, published)]
+    assert weights[0] < 0.2 * weights[1]
+    assert brain(size="0.4 mm", undriven="S1_L4_Pyr").population("S1_L4_Pyr").drive is None
+
+
+def dict_of(network: Network) -> dict[tuple[str, str], float]:
+    """Return the mean weight of every projection."""
+    return {(one.pre, one.post): mean_weight(one.weight) for one in network.projections}
 
 
 def test_published_regions_are_not_connected() -> None:

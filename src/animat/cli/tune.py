@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from animat.brain.adjustments import read_adjustments
-from animat.cli.network import network_parameters, network_source
-from animat.cli.terminal import ProgressLine, console
+from animat.cli.network import console, network_parameters, network_source
+from animat.cli.terminal import ProgressLine
 from animat.errors import AnimatError
 from animat.library import library_names, library_path, load_network
 from animat.tuning import Tuning, read_targets, tune, write_tuning
@@ -60,8 +60,12 @@ def tune_network(
 
     Example: animat tune my/network.yaml --targets rates.csv --output adjustments.csv
     """
-    source = network_source(network)
-    described = load_network({**source, **network_parameters(mode, settings or ())})
+    source, parameters = network_source(network), network_parameters(mode, settings or ())
+    if "adjustments" in parameters:
+        raise AnimatError(
+            "begin with a table of adjustments by --start FILE; what is written then holds these and the new ones"
+        )
+    described = load_network({**source, **parameters})
     if targets is not None:
         wanted = read_targets(targets)
     elif "library" in source and (shipped := library_path("networks", network) / TARGETS).is_file():
@@ -71,8 +75,9 @@ def tune_network(
         raise AnimatError(
             "say which rates are wanted: --targets FILE, a CSV file with the columns population and rate_hz"
         )
-    if not output.parent.is_dir():
-        raise AnimatError(f"--output: the folder {output.parent} does not exist")
+    if not output.parent.is_dir() or output.is_dir():
+        missing = f"the folder {output.parent} does not exist" if not output.is_dir() else f"{output} is a folder"
+        raise AnimatError(f"--output: {missing}; name a file such as adjustments.csv")
     with ProgressLine() as progress:
         found = tune(
             described,
@@ -95,23 +100,27 @@ def tune_network(
 
 
 def _show(found: Tuning, output: Path) -> None:
-    console.print(f"[bold]{escape(found.network)}[/], {found.engine}, seed {found.seed} (rates: {found.seed + 1})\n")
+    rounds = f"{found.rounds} round{'' if found.rounds == 1 else 's'}"
+    seeds = f"tuned with seed {found.seed} in {rounds}, rates with seed {found.rates_seed}"
+    console.print(f"[bold]{escape(found.network)}[/], {found.engine}, {seeds}\n", soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("region", "population", "knob"):
-        table.add_column(column, no_wrap=True)
-    for column in ("old", "new", "rate Hz", "tuned Hz", "wanted Hz", "range Hz"):
+    regions = any(row.region for row in found.rows)
+    for column in ("region", "population", "knob") if regions else ("population", "knob"):
+        table.add_column(column, overflow="fold", min_width=8)
+    for column in ("old", "new", "Hz before", "Hz after", "wanted", "range"):
         table.add_column(column, justify="right", no_wrap=True)
     region = ""
     missed = {row.population for row in found.missed}
     for row in found.rows:
-        first, region = "" if row.region == region else row.region, row.region
+        first = () if not regions else ("" if row.region == region else row.region,)
+        region = row.region
         value = [
             "-" if number is None else f"{number:,.4g}{' ' + row.unit if row.unit else ''}"
             for number in (row.old, row.new)
         ]
         after = f"{row.after_hz:.2f}" + ("*" if row.population in missed else "")
         reach = f"{row.low_hz:g} to {row.high_hz:g}" if row.high_hz > row.low_hz else ""
-        texts = (first, row.population, row.knob, *value, f"{row.before_hz:.2f}", after, f"{row.target_hz:g}", reach)
+        texts = (*first, row.population, row.knob, *value, f"{row.before_hz:.2f}", after, f"{row.target_hz:g}", reach)
         table.add_row(*map(escape, texts))
     console.print(table)
     console.print()

@@ -42,9 +42,10 @@ def _inside(value: str) -> str:
 
 
 def _source_inside(value: dict[str, Any] | str | None) -> dict[str, Any] | str | None:
-    file = value.get("file") if isinstance(value, dict) else value
-    if isinstance(file, str):
-        _inside(file)
+    files = [value.get("file"), value.get("adjustments")] if isinstance(value, dict) else [value]
+    for file in files:
+        if isinstance(file, str):
+            _inside(file)
     return value
 
 

@@ -84,11 +84,9 @@ def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]
 
 
 def _files(source: Path, spec: object, there: list[Path]) -> set[Path]:
-    name = spec.get("file") if isinstance(spec, dict) else spec
-    if not isinstance(name, str):
-        return set()
-    path = source / name
-    return {path, *(file for file in there if file.is_relative_to(path))}
+    names = [spec.get("file"), spec.get("adjustments")] if isinstance(spec, dict) else [spec]
+    paths = [source / name for name in names if isinstance(name, str)]
+    return {file for path in paths for file in (path, *(file for file in there if file.is_relative_to(path)))}
 
 
 def _named_in(path: Path, there: list[Path]) -> set[Path]:

@@ -17,7 +17,7 @@ from animat.brain.network import Constant, Drive, Network, OneToOne, Population,
 __all__ = ["alone"]
 
 #: Neurons that stand for a population, however many it has.
-_NEURONS = 250
+_NEURONS = 100
 
 
 def alone(network: Network, rates_hz: Mapping[str, float]) -> Network:

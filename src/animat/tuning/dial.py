@@ -11,10 +11,13 @@ import math
 
 import msgspec
 
-__all__ = ["Dial", "error_of", "turned"]
+__all__ = ["WHOLE", "Dial", "error_of", "turned"]
 
 _FIRST, _SMALLEST, _LARGEST = 0.3, 1e-3, 0.7
 _GROWS, _SHRINKS = 1.3, 0.5
+
+#: Errors from this on turn a dial by its whole step, smaller ones in proportion.
+WHOLE = 0.5
 
 #: No knob goes further than this (a factor of 3,000), so that one turned in vain does not flood its population.
 _FURTHEST = 8.0
@@ -33,7 +36,7 @@ def error_of(rate_hz: float, target_hz: float, spikes_hz: float) -> float:
     return math.log((target_hz + spikes_hz) / (rate_hz + spikes_hz))
 
 
-def turned(dial: Dial, error: float, noise: float) -> Dial:
+def turned(dial: Dial, error: float, noise: float, grows: float = _GROWS) -> Dial:
     """Return the dial after a look at the error (`error_of`); one within its `noise` leaves it where it is.
 
     Errors below 0.5 turn it by less than its step, in proportion.
@@ -41,7 +44,7 @@ def turned(dial: Dial, error: float, noise: float) -> Dial:
     if abs(error) <= noise:
         return dial
     direction = 1 if error > 0 else -1
-    factor = {dial.direction: _GROWS, -dial.direction: _SHRINKS}.get(direction, 1.0) if dial.direction else 1.0
+    factor = {dial.direction: grows, -dial.direction: _SHRINKS}.get(direction, 1.0) if dial.direction else 1.0
     step = min(_LARGEST, max(_SMALLEST, dial.step * factor))
-    place = dial.place + direction * step * min(1.0, abs(error) / 0.5)
+    place = dial.place + direction * step * min(1.0, abs(error) / WHOLE)
     return Dial(min(_FURTHEST, max(-_FURTHEST, place)), step, direction)

@@ -16,7 +16,7 @@ from animat.brain.network import Network, Population
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
 from animat.tuning.alone import alone
-from animat.tuning.dial import Dial, error_of, turned
+from animat.tuning.dial import WHOLE, Dial, error_of, turned
 from animat.tuning.targets import Knob, Target, knob_of
 
 __all__ = ["Tuning", "TuningRow", "tune", "write_tuning"]
@@ -27,8 +27,12 @@ _NEW_DRIVE_HZ = 10.0
 #: Standard deviations of a count of spikes within which an error is taken for chance.
 _CHANCE = 1.0
 
-#: Runs of the populations by themselves, at most; and how far a knob is first turned when all are together.
-_ROUNDS_ALONE, _STEP_TOGETHER = 20, 0.05
+#: Runs of the populations by themselves, at most.
+_ROUNDS_ALONE = 20
+
+#: How far knobs are turned to see how populations respond, and between which bounds that is believed; how much of an
+#: error is to go with every run of the whole network if its populations responded as they do alone.
+_NUDGE, _FLATTEST, _STEEPEST, _PART = 0.1, 0.5, 30.0, 0.15
 
 
 class TuningRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,11 +54,15 @@ class TuningRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: a row for every target, and the adjustments that `animat.brain.adjustments` applies."""
+    """What was found: a row for every target, and the adjustments that `animat.brain.adjustments` applies.
+
+    `rates_seed` is that of the rates found: the one after `seed`, which it was tuned with, unless it was interrupted.
+    """
 
     network: str
     engine: str
     seed: int
+    rates_seed: int
     rounds: int
     within: float
     rows: list[TuningRow]
@@ -85,8 +93,9 @@ def tune(
 
     Each round builds the network in a process of its own, lets it run alone, and counts from `after_ms` to `until_ms`.
     Every knob then moves by itself (`animat.tuning.dial`). It ends when no population is further from its target than
-    `within` times, or after `rounds`; what counts is the round with the smallest mean error, which is run again with
-    the next seed, so that rates are not those that were tuned to. Interrupted, it returns the best round so far.
+    `within` times, or than chance would have it, or after `rounds`, with the round of the smallest mean error. This is
+    run again with the next seed, so that rates are not those that were tuned to. Interrupted, it returns the best round
+    so far.
 
     Parameters
     ----------
@@ -102,24 +111,24 @@ def tune(
     """
     if not targets:
         raise AnimatError("there is no target that names a population of this network")
-    knobs = {target.population: knob_of(target, network) for target in targets}
+    start = list(start)
+    begun = adjusted(network, start)
+    knobs = {target.population: knob_of(target, begun) for target in targets}
     if all(knob.kind == "none" for knob in knobs.values()):
         raise AnimatError("no knob may be turned; give at least one target a knob other than `none`")
     if rounds < 1 or within <= 1:
         raise AnimatError(f"needs at least one round and a factor above 1, got {rounds} and {within:g}")
-    begun = adjusted(network, start)
+    dials = best = {name: Dial() for name, knob in knobs.items() if knob.kind != "none"}
+    _adjustments(begun, knobs, dials)  # what cannot be turned is said before anything runs
     span = (until_ms - after_ms) / 1000
-    done = 0
 
-    def rates_of(what: Network, with_seed: int) -> dict[str, float]:
-        def report(text: str, part: float | None) -> None:
-            progress(f"tuning, run {done + 1}", min(1.0, (done + (part or 0.0)) / (rounds + 2)))
+    def rates_of(what: Network, with_seed: int, text: str, done: float) -> dict[str, float]:
+        def report(_what: str, _part: float | None) -> None:
+            progress(text, done / (rounds + 3))
 
-        nonlocal done
         found = measure_rates(
             what, report, after_ms=after_ms, until_ms=until_ms, seed=with_seed, threads=threads, engine=engine
         )
-        done += 1
         return {row.population: row.rate_hz for row in found.rows}
 
     def errors_of(rates: Mapping[str, float], sizes: Mapping[str, int]) -> dict[str, tuple[float, float]]:
@@ -131,31 +140,42 @@ def tune(
             found[target.population] = error_of(rates[target.population], target.rate_hz, 1 / seconds), chance
         return found
 
-    before = after = rates_of(begun, seed)
+    before = after = rates_of(begun, seed, "as described", 0)
     wanted = {**before, **{target.population: target.rate_hz for target in targets}}
-    dials = best = {name: Dial() for name, knob in knobs.items() if knob.kind != "none"}
-    best_error, history = math.inf, []
+    best_error, history, rates_seed = math.inf, [], seed
     try:
-        for _ in range(_ROUNDS_ALONE):
+        for number in range(_ROUNDS_ALONE):
             by_itself = alone(adjusted(begun, _adjustments(begun, knobs, dials)), wanted)
             sizes = {population.name: population.size for population in by_itself.populations}
-            errors = errors_of(rates_of(by_itself, seed), sizes)
-            done -= 1
-            if all(abs(errors[name][0]) <= max(math.log(within) / 2, errors[name][1]) for name in dials):
+            rates = rates_of(by_itself, seed, f"each population alone, run {number + 1}", 1 + number / _ROUNDS_ALONE)
+            errors = errors_of(rates, sizes)
+            near = all(abs(errors[name][0]) <= max(math.log(within) / 2, 3 * errors[name][1]) for name in dials)
+            if near or number + 1 == _ROUNDS_ALONE:
                 break
             dials = {name: turned(dial, *errors[name]) for name, dial in dials.items()}
-        dials = {name: Dial(dial.place, step=_STEP_TOGETHER) for name, dial in dials.items()}
+        dials = {name: Dial(dial.place + _NUDGE) for name, dial in dials.items()}
+        nudged = alone(adjusted(begun, _adjustments(begun, knobs, dials)), wanted)
+        response = errors_of(rates_of(nudged, seed, "each population alone, its response", 2), sizes)
+        slopes = {name: (errors[name][0] - response[name][0]) / _NUDGE for name in dials}
+        dials = {
+            name: Dial(dial.place - _NUDGE, step=_PART * WHOLE / min(_STEEPEST, max(_FLATTEST, slopes[name])))
+            for name, dial in dials.items()
+        }
         sizes = {population.name: population.size for population in begun.populations}
-        for _ in range(rounds):
-            rates = rates_of(adjusted(begun, _adjustments(begun, knobs, dials)), seed)
+        for number in range(rounds):
+            together = adjusted(begun, _adjustments(begun, knobs, dials))
+            rates = rates_of(together, seed, f"all together, run {number + 1}", 2.5 + number)
             errors = errors_of(rates, sizes)
             history.append(float(np.mean([abs(errors[name][0]) for name in dials])))
-            if history[-1] < best_error:
+            reached = all(abs(errors[name][0]) <= max(math.log(within), errors[name][1]) for name in dials)
+            if reached or history[-1] < best_error:
                 best, best_error, after = dials, history[-1], rates
-            if all(abs(errors[name][0]) <= math.log(within) for name in dials):
+            if reached:
                 break
-            dials = {name: turned(dial, *errors[name]) for name, dial in dials.items()}
-        after = rates_of(adjusted(begun, _adjustments(begun, knobs, best)), seed + 1)
+            dials = {name: turned(dial, *errors[name], grows=1.0) for name, dial in dials.items()}
+        together = adjusted(begun, _adjustments(begun, knobs, best))
+        after = rates_of(together, seed + 1, "checking with another seed", rounds + 2)
+        rates_seed = seed + 1
     except KeyboardInterrupt:
         if not history:
             raise
@@ -164,6 +184,7 @@ def tune(
         network=network.name,
         engine=engine,
         seed=seed,
+        rates_seed=rates_seed,
         rounds=len(history),
         within=within,
         rows=[_row(begun, target, knobs[target.population], best, before, after) for target in targets],
@@ -180,19 +201,31 @@ def _adjustments(network: Network, knobs: dict[str, Knob], dials: dict[str, Dial
         if knob.kind == "gain":
             found.append(Adjustment(knob="gain", name=f"{knob.up}->{name}", value=value))
             if knob.down:
-                found.append(Adjustment(knob="gain", name=f"{knob.down}->{name}", value=1 / value))
+                found.append(Adjustment(knob="gain", name=f"{knob.down}->{name}", value=_as_written(1 / value)))
         else:
             found.append(Adjustment(knob=knob.kind, name=name, value=value, weight=knob.weight))
     return found
 
 
 def _value(population: Population, knob: Knob, place: float) -> float:
-    if knob.kind == "gain":
-        return math.exp(place)
+    """Return the new value, with as many digits as a table of adjustments holds."""
     if knob.kind == "current":
-        return _current(population) + place * _rheobase(population)
-    drive = population.drive
-    return (_NEW_DRIVE_HZ if drive is None or not drive.rate_hz else drive.rate_hz) * math.exp(place)
+        return _as_written(_current(population) + place * _rheobase(population))
+    begin = 1.0 if knob.kind == "gain" else _described(population, "drive") or _NEW_DRIVE_HZ
+    return _as_written(begin * math.exp(knob.sign * place))
+
+
+def _as_written(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _described(population: Population, kind: str) -> float:
+    """Return where a knob stands in the description."""
+    if kind == "gain":
+        return 1.0
+    if kind == "current":
+        return _current(population)
+    return 0.0 if population.drive is None else population.drive.rate_hz
 
 
 def _current(population: Population) -> float:
@@ -203,11 +236,11 @@ def _current(population: Population) -> float:
 
 
 def _rheobase(population: Population) -> float:
-    """Return the current in pA that would bring the potential from rest to threshold."""
+    """Return the current in pA that would bring the potential from rest to threshold, or back."""
     params = population.params
     try:
         leak = params["g_L"] if "g_L" in params else params["C_m"] / params["tau_m"]  # type: ignore[operator]
-        return float(leak * (params["V_th"] - params["E_L"]))  # type: ignore[operator]
+        return abs(float(leak * (params["V_th"] - params["E_L"])))  # type: ignore[operator]
     except (KeyError, TypeError):
         raise AnimatError(
             f"{population.name}: turning its current needs the parameters E_L, V_th and g_L (or C_m and tau_m)"
@@ -238,8 +271,7 @@ def _row(
     place = dials[name].place if name in dials else 0.0
     old = new = None
     if knob.kind != "none":
-        old = 0.0 if knob.kind == "drive" and population.drive is None else _value(population, knob, 0.0)
-        new = _value(population, knob, place)
+        old, new = _described(population, knob.kind), _value(population, knob, place)
     return TuningRow(
         population=name,
         region=population.region,
@@ -272,13 +304,5 @@ def write_tuning(tuning: Tuning, path: Path, network: Network) -> None:
                 else [f"{row.before_hz:.3g}", f"{row.after_hz:.3g}", f"{row.target_hz:g}", row.reason]
             )
             unit = {"drive": "Hz", "current": "pA"}.get(one.knob, "")
-            table.writerow([knob, one.name, _old(network, one), f"{one.value:.6g}", unit, *rates])
-
-
-def _old(network: Network, one: Adjustment) -> str:
-    if one.knob == "gain":
-        return "1"
-    population = network.population(one.name)
-    if one.knob == "current":
-        return f"{_current(population):g}"
-    return f"{population.drive.rate_hz:g}" if population.drive is not None else "0"
+            old = 1.0 if one.knob == "gain" else _described(network.population(one.name), one.knob)
+            table.writerow([knob, one.name, f"{old:g}", f"{one.value:.6g}", unit, *rates])

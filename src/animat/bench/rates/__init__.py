@@ -139,21 +139,31 @@ def references(name: str, parameters: Mapping[str, Any]) -> dict[str, Reference]
     """Return what the populations of a shipped network are held against, when built with these parameters.
 
     A network's folder may hold `rates.csv`: population, low_hz, high_hz, source, and columns named like parameters of
-    `build`; a row counts where they all agree (lists as words with blanks between).
+    `build`; a row counts where they all agree (lists as words with blanks between) or say "any". So may
+    `resting_rates.csv`, the rates that `animat tune` aims at.
     """
-    path = library_path("networks", name) / "rates.csv"
-    build = network_builder(name)
-    if not path.is_file() or build is None:
+    folder, build = library_path("networks", name), network_builder(name)
+    if build is None:
         return {}
     defaults = {key: parameter.default for key, parameter in inspect.signature(build).parameters.items()}
     given = {key: _words(value) for key, value in {**defaults, **parameters}.items()}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows: list[dict[str, str]] = list(csv.DictReader(file))
+    rows = [
+        row
+        for table in ("resting_rates.csv", "rates.csv")
+        for row in _rows_of(folder / table)
+        if all(text in ("any", given[column]) for column, text in row.items() if column in given)
+    ]
     return {
         row["population"]: Reference(low_hz=float(row["low_hz"]), high_hz=float(row["high_hz"]), source=row["source"])
         for row in rows
-        if all(given[column] == text for column, text in row.items() if column in given)
     }
+
+
+def _rows_of(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _words(value: Any) -> str:

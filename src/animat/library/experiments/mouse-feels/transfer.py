@@ -55,12 +55,14 @@ def touch(t, stick, paw, tonic, gain):
 @transfer_function(
     arm=muscles(*MUSCLES),
     tone=parameter("tone"),
+    gain=parameter("motor_gain"),
     rest=parameter("rest_rate", "Hz"),
     **{
         name.lower(): spike_sink(part("M1_L5B_PT", place, place + 1), "population_rate", reduce="mean")
         for place, name in enumerate(MUSCLES)
     },
 )
-def motor(t, arm, tone, rest, **cortex):
+def motor(t, arm, tone, gain, rest, **cortex):
     """Pyramidal-tract neurons activate the muscle of their place: as its tone when they fire as at rest."""
-    arm.activation = [min(1.0, tone * cortex[name.lower()].rate / rest) for name in MUSCLES]
+    rates = np.array([cortex[name.lower()].rate for name in MUSCLES])
+    arm.activation = np.clip(tone * (1 + gain * (rates / rest - 1)), 0.0, 1.0)

@@ -51,7 +51,7 @@ MODES = {
     "as-published": "the network that the published benchmark built, for comparison of load",
 }
 BOUNDARIES = ("joined", "open")
-STATES = {
+DRIVES = {
     "resting": "drives, currents and gains are tuned to the rates of a rodent at rest",
     "published": "drives and currents are the published ones",
 }
@@ -111,7 +111,7 @@ def build(
     golgi_to_granule_p: float = 1.0,
     granule_to_golgi_p: float = 1.0,
     undriven: Sequence[str] = (),
-    state: str | None = None,
+    drive: str = "resting",
 ) -> Network:
     """Return the network of some regions, for a square patch of cortex of side `size`.
 
@@ -145,10 +145,10 @@ def build(
         0.05, built was 1.
     undriven
         Populations whose background drive is left out.
-    state
+    drive
         "resting": background drives, currents and some gains are those that `animat tune` found for the rates in
-        `resting_rates.csv` with all regions, for the size that is nearest to this one. "published": as published. None:
-        resting in "clean", published in "as-published".
+        `resting_rates.csv` with all regions, for the size that is nearest to this one. "published": as published, as
+        always in "as-published".
 
     Raises
     ------
@@ -161,10 +161,8 @@ def build(
     if boundaries not in BOUNDARIES:
         raise unknown_name("boundaries", str(boundaries), BOUNDARIES)
     published = mode == "as-published"
-    if state not in (None, *STATES):
-        raise unknown_name("state", str(state), STATES)
-    if published and state == "resting":
-        raise AnimatError("state: resting goes with mode clean; the published network keeps its drive")
+    if drive not in DRIVES:
+        raise unknown_name("drive", str(drive), DRIVES)
     if published and boundaries == "open":
         raise AnimatError("boundaries: open goes with mode clean; the published sheets are joined at their edges")
     if not isinstance(duplicate_basal_ganglia, bool) or thalamic_inhibition not in (None, True, False):
@@ -191,10 +189,10 @@ def build(
         projections += (*_between(patch, sheets + nuclei), *_relayed(inputs))
     network = Network(name="", populations=sheets + nuclei, projections=projections)
     tuned: list[str] = []
-    if not published and state != "published":
+    if not published and drive == "resting":
         table, size_mm = _nearest(patch.side)
         network = adjusted(network, read_adjustments(table), partly=True)
-        tuned.append(f"State resting: {STATES['resting']} at {size_mm:g} mm with all regions (resting/{table.name}).")
+        tuned.append(f"Drive resting: {DRIVES['resting']}, for all regions at {size_mm:g} mm (resting/{table.name}).")
     populations = tuple(_undriven(network.populations, undriven))
     return msgspec.structs.replace(
         network,
@@ -209,7 +207,7 @@ def build(
 
 
 def _nearest(side: float) -> tuple[Path, float]:
-    """Return the table of the tuned state whose size in mm is nearest, as a ratio, and that size."""
+    """Return the table of the resting drive whose size in mm is nearest, as a ratio, and that size."""
     tables = {float(path.stem.removesuffix("mm")): path for path in Path(__file__).with_name("resting").glob("*mm.csv")}
     size = min(tables, key=lambda mm: abs(math.log(mm / side)))
     return tables[size], size
