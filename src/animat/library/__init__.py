@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
@@ -90,6 +92,9 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         changes = read_adjustments(table)
         try:
             network = adjusted(network, changes)
+            network = msgspec.structs.replace(
+                network, notes=(*network.notes, f"Adjusted: {len(changes)} drives, currents and gains by {table.name}.")
+            )
         except AnimatError as error:
             raise error.at(table) from None
     try:

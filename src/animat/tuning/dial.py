@@ -1,8 +1,8 @@
 """How far a knob is turned, from how far its population is from the rate that it shall have.
 
 Every knob moves on its own, all at once; the sign of the error decides the direction and a step of its own the size
-(resilient propagation, Riedmiller and Braun 1993, doi:10.1109/ICNN.1993.298623): it grows while the direction stays and
-shrinks when it turns, so neither the size of the response nor what the others do has to be known.
+(resilient propagation, Riedmiller and Braun 1993, doi:10.1109/ICNN.1993.298623): it shrinks when the direction turns
+and, where populations do not hear each other, grows while it stays, so that their response need not be known.
 """
 
 from __future__ import annotations

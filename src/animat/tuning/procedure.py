@@ -83,9 +83,9 @@ def tune(
     engine: str = "compact",
     seed: int = 1,
     threads: int = 2,
-    rounds: int = 30,
+    rounds: int = 20,
     after_ms: float = 500.0,
-    until_ms: float = 2500.0,
+    until_ms: float = 2000.0,
     within: float = 1.25,
     start: Iterable[Adjustment] = (),
 ) -> Tuning:
