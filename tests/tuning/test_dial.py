@@ -42,12 +42,6 @@ def test_a_knob_in_vain_stops_somewhere(error):
     assert dial.place == math.copysign(8.0, error) and dial.step <= 0.7
 
 
-def test_a_step_that_shall_not_grow_only_shrinks():
-    first = turned(Dial(step=0.1), 2.0, 0, grows=1.0)
-    assert turned(first, 2.0, 0, grows=1.0) == Dial(0.2, 0.1, 1)
-    assert turned(first, -2.0, 0, grows=1.0) == Dial(pytest.approx(0.05), 0.05, -1)
-
-
 @pytest.mark.parametrize("steepness", [0.3, 1.0, 4.0])
 @pytest.mark.parametrize("begin", [-3.0, 2.0])
 def test_it_finds_the_target_however_steep_the_response_is(steepness, begin):

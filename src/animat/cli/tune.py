@@ -42,7 +42,7 @@ def tune_network(
     engine: Annotated[str, typer.Option(help="What runs it: compact or nest.")] = "compact",
     seed: Annotated[int, typer.Option(help="Seed of wiring, start values and drive; the next one checks.", min=1)] = 1,
     threads: Annotated[int, typer.Option(help="Cores that the engine uses.", min=1)] = 2,
-    rounds: Annotated[int, typer.Option(help="Runs of the whole network at most.", min=1)] = 20,
+    rounds: Annotated[int, typer.Option(help="Runs of the whole network at most.", min=1)] = 6,
     after: Annotated[str, typer.Option(help="When counting begins.")] = "500 ms",
     duration: Annotated[str, typer.Option(help="How long each run is.")] = "2 s",
     within: Annotated[float, typer.Option(help="Stop when no rate is further from its target than so many times.")] = (

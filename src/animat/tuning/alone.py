@@ -1,7 +1,7 @@
 """Every population by itself, with the input that it would get if all the others fired at given rates.
 
 Populations that do not hear each other can be tuned at once and without surprises, and a few hundred neurons of each
-will do; what is found is where the tuning of the whole network begins.
+will do.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from animat.brain.network import Constant, Drive, Network, OneToOne, Population,
 
 __all__ = ["alone"]
 
-#: Neurons that stand for a population, however many it has.
-_NEURONS = 100
+#: Neurons that stand for a population, however many it has: so many that they fire about this number of spikes.
+_FEWEST, _MOST, _SPIKES = 50, 1000, 300
 
 
-def alone(network: Network, rates_hz: Mapping[str, float]) -> Network:
+def alone(network: Network, rates_hz: Mapping[str, float], seconds: float = 1.0) -> Network:
     """Return the populations without their projections, each with Poisson trains in their place.
 
     For every population, receptor and sign of the weights there is one train: with the rate and the weight that give
     its input the mean and the variance that independent sources at `rates_hz` would give it,
     rate = (sum r w)^2 / sum r w^2 and weight = sum r w^2 / sum r w, r being in-degree times rate. Weights are those of
-    the description, whatever plastic or depressing synapses make of them; onto relays all count as 1.
+    the description, whatever plastic or depressing synapses make of them; onto relays all count as 1. There are as
+    many neurons of a population as make rates reliable that are counted for so many `seconds`.
     """
     known = {population.name: population for population in network.populations}
     inputs: dict[str, dict[tuple[int | None, bool], list[float]]] = {name: {} for name in known}
@@ -42,7 +43,8 @@ def alone(network: Network, rates_hz: Mapping[str, float]) -> Network:
     projections: list[Projection] = []
     for population in network.populations:
         listed = any(isinstance(value, Values) for value in population.initial.values())
-        size = population.size if listed else _NEURONS
+        needed = _SPIKES / max(1e-9, rates_hz.get(population.name, 0.0) * seconds)
+        size = population.size if listed else round(min(_MOST, max(_FEWEST, needed)))
         drive = population.drive
         if drive is not None and drive.neurons is not None:
             first, end = (round(place * size / population.size) for place in drive.neurons)

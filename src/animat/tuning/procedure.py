@@ -16,7 +16,7 @@ from animat.brain.network import Network, Population
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
 from animat.tuning.alone import alone
-from animat.tuning.dial import WHOLE, Dial, error_of, turned
+from animat.tuning.dial import Dial, error_of, turned
 from animat.tuning.targets import Knob, Target, knob_of
 
 __all__ = ["Tuning", "TuningRow", "tune", "write_tuning"]
@@ -27,12 +27,18 @@ _NEW_DRIVE_HZ = 10.0
 #: Standard deviations of a count of spikes within which an error is taken for chance.
 _CHANCE = 1.0
 
-#: Runs of the populations by themselves, at most.
-_ROUNDS_ALONE = 20
+#: Runs of the populations by themselves, at most: before the first run of all together, and before each other one.
+_ROUNDS_ALONE, _ROUNDS_AGAIN = 20, 8
 
-#: How far knobs are turned to see how populations respond, and between which bounds that is believed; how much of an
-#: error is to go with every run of the whole network if its populations responded as they do alone.
-_NUDGE, _FLATTEST, _STEEPEST, _PART = 0.1, 0.5, 30.0, 0.15
+#: How far a knob is first turned when populations are tuned by themselves again.
+_STEP_AGAIN = 0.05
+
+
+#: Errors (`error_of`) that are not worth another run of the populations by themselves.
+_NEAR = 0.1
+
+#: An error, and what of it may be chance.
+Error = tuple[float, float]
 
 
 class TuningRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,7 +89,7 @@ def tune(
     engine: str = "compact",
     seed: int = 1,
     threads: int = 2,
-    rounds: int = 20,
+    rounds: int = 6,
     after_ms: float = 500.0,
     until_ms: float = 2000.0,
     within: float = 1.25,
@@ -91,11 +97,16 @@ def tune(
 ) -> Tuning:
     """Turn drives, currents and gains until every population fires as fast as its target says.
 
-    Each round builds the network in a process of its own, lets it run alone, and counts from `after_ms` to `until_ms`.
-    Every knob then moves by itself (`animat.tuning.dial`). It ends when no population is further from its target than
-    `within` times, or than chance would have it, or after `rounds`, with the round of the smallest mean error. This is
-    run again with the next seed, so that rates are not those that were tuned to. Interrupted, it returns the best round
-    so far.
+    First every population is tuned by itself, with the input that it would get if all fired at their targets
+    (`animat.tuning.alone`), each knob by its own (`animat.tuning.dial`). Then the whole network runs. Where a
+    population fires more or less in it than by itself with the same input, the difference (correlations, neurons that
+    are not alike) is laid to what it is to reach by itself, and that is tuned again. So no knob ever answers to what
+    other populations do, which in a recurrent network may be the opposite of what is wanted.
+
+    Each run is a process of its own that counts from `after_ms` to `until_ms`. It ends when no population is further
+    from its target than `within` times, or than chance would have it, or after `rounds` runs of the whole network, with
+    the one of the smallest mean error. This is run again with the next seed, so that rates are not those that were
+    tuned to. Interrupted, it returns the best so far.
 
     Parameters
     ----------
@@ -124,57 +135,60 @@ def tune(
 
     def rates_of(what: Network, with_seed: int, text: str, done: float) -> dict[str, float]:
         def report(_what: str, _part: float | None) -> None:
-            progress(text, done / (rounds + 3))
+            progress(text, done / (rounds + 2))
 
         found = measure_rates(
             what, report, after_ms=after_ms, until_ms=until_ms, seed=with_seed, threads=threads, engine=engine
         )
         return {row.population: row.rate_hz for row in found.rows}
 
-    def errors_of(rates: Mapping[str, float], sizes: Mapping[str, int]) -> dict[str, tuple[float, float]]:
-        """Return every error and what of it may be chance."""
+    def network_of(dials: dict[str, Dial]) -> Network:
+        return adjusted(begun, _adjustments(begun, knobs, dials))
+
+    def errors_of(rates: Mapping[str, float], aims: Mapping[str, float], what: Network) -> dict[str, Error]:
         found = {}
-        for target in targets:
-            seconds = sizes[target.population] * span
-            chance = _CHANCE / math.sqrt(max(1.0, target.rate_hz * seconds))
-            found[target.population] = error_of(rates[target.population], target.rate_hz, 1 / seconds), chance
+        for name in aims:
+            seconds = what.population(name).size * span
+            found[name] = (
+                error_of(rates[name], aims[name], 1 / seconds),
+                _CHANCE / math.sqrt(max(1.0, aims[name] * seconds)),
+            )
         return found
 
-    before = after = rates_of(begun, seed, "as described", 0)
-    wanted = {**before, **{target.population: target.rate_hz for target in targets}}
-    best_error, history, rates_seed = math.inf, [], seed
-    try:
-        for number in range(_ROUNDS_ALONE):
-            by_itself = alone(adjusted(begun, _adjustments(begun, knobs, dials)), wanted)
-            sizes = {population.name: population.size for population in by_itself.populations}
-            rates = rates_of(by_itself, seed, f"each population alone, run {number + 1}", 1 + number / _ROUNDS_ALONE)
-            errors = errors_of(rates, sizes)
-            near = all(abs(errors[name][0]) <= max(math.log(within) / 2, 3 * errors[name][1]) for name in dials)
-            if near or number + 1 == _ROUNDS_ALONE:
+    def tuned_alone(dials: dict[str, Dial], aims: Mapping[str, float], most: int, done: float) -> dict[str, Dial]:
+        for number in range(most):
+            by_itself = alone(network_of(dials), wanted, span)
+            text = f"each population alone, run {number + 1}"
+            errors = errors_of(rates_of(by_itself, seed, text, done + number / most), aims, by_itself)
+            if all(abs(errors[name][0]) <= max(_NEAR, 2 * errors[name][1]) for name in dials):
                 break
             dials = {name: turned(dial, *errors[name]) for name, dial in dials.items()}
-        dials = {name: Dial(dial.place + _NUDGE) for name, dial in dials.items()}
-        nudged = alone(adjusted(begun, _adjustments(begun, knobs, dials)), wanted)
-        response = errors_of(rates_of(nudged, seed, "each population alone, its response", 2), sizes)
-        slopes = {name: (errors[name][0] - response[name][0]) / _NUDGE for name in dials}
-        dials = {
-            name: Dial(dial.place - _NUDGE, step=_PART * WHOLE / min(_STEEPEST, max(_FLATTEST, slopes[name])))
-            for name, dial in dials.items()
-        }
-        sizes = {population.name: population.size for population in begun.populations}
+        return dials
+
+    targets_hz = {target.population: target.rate_hz for target in targets}
+    before = after = rates_of(begun, seed, "as described", 0)
+    wanted = {**before, **targets_hz}
+    shift = dict.fromkeys(targets_hz, 0.0)
+    best_error, history, rates_seed = math.inf, [], seed
+    try:
         for number in range(rounds):
-            together = adjusted(begun, _adjustments(begun, knobs, dials))
-            rates = rates_of(together, seed, f"all together, run {number + 1}", 2.5 + number)
-            errors = errors_of(rates, sizes)
+            aims = {name: rate * math.exp(-shift[name]) for name, rate in targets_hz.items()}
+            dials = tuned_alone(dials, aims, _ROUNDS_AGAIN if number else _ROUNDS_ALONE, number)
+            together = network_of(dials)
+            rates = rates_of(together, seed, f"all together, run {number + 1}", number + 1)
+            errors = errors_of(rates, targets_hz, begun)
             history.append(float(np.mean([abs(errors[name][0]) for name in dials])))
             reached = all(abs(errors[name][0]) <= max(math.log(within), errors[name][1]) for name in dials)
             if reached or history[-1] < best_error:
                 best, best_error, after = dials, history[-1], rates
-            if reached:
+            if reached or number + 1 == rounds:
                 break
-            dials = {name: turned(dial, *errors[name], grows=1.0) for name, dial in dials.items()}
-        together = adjusted(begun, _adjustments(begun, knobs, best))
-        after = rates_of(together, seed + 1, "checking with another seed", rounds + 2)
+            by_itself = alone(together, rates, span)
+            same_input = rates_of(by_itself, seed, "each population alone, with the same input", number + 1)
+            for name, (more, _) in errors_of(same_input, {name: rates[name] for name in targets_hz}, by_itself).items():
+                shift[name] = more if number == 0 else (shift[name] + more) / 2
+            dials = {name: Dial(dial.place, _STEP_AGAIN) for name, dial in dials.items()}
+        after = rates_of(network_of(best), seed + 1, "checking with another seed", rounds + 1)
         rates_seed = seed + 1
     except KeyboardInterrupt:
         if not history:
