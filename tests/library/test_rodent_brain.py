@@ -302,18 +302,42 @@ def test_pathways_that_were_added_are_what_their_sources_say() -> None:
     assert not any(post.startswith(("M1_L5B", "M1_L6")) for pre, post, _ in found if pre.startswith("S1_"))
 
 
-def test_the_resting_drive_is_that_of_the_nearest_size() -> None:
-    tuned, published = brain(size="0.4 mm"), brain(size="0.4 mm", drive="published")
-    assert any("resting/0.4mm.csv" in note for note in tuned.notes)
-    assert any("resting/0.4mm.csv" in note for note in brain(size="0.42 mm").notes)
-    assert any("resting/1mm.csv" in note for note in brain(size="3 mm").notes)
-    assert not any("resting" in note for note in (*published.notes, *brain(mode="as-published").notes))
-    drives = (network.population("S1_L4_Pyr").drive for network in (tuned, published, brain(mode="as-published")))
-    new, *old = (drive.rate_hz for drive in drives if drive is not None)
-    assert new != 500 and old == [500, 500]
-    weights = [dict_of(network)["CB_S1_GR", "CB_S1_GO"] for network in (tuned, published)]
-    assert weights[0] < 0.2 * weights[1]
+def test_the_resting_state_is_tuned_unless_another_drive_is_asked_for() -> None:
+    networks = [brain(size="0.4 mm", drive=drive) for drive in ("resting", "untuned", "published")]
+    networks.append(brain(mode="as-published", size="0.4 mm"))
+    drives = (network.population("S1_L4_Pyr").drive for network in networks)
+    tuned, *others = (drive.rate_hz for drive in drives if drive is not None)
+    assert tuned != 500 and others == [500, 500, 500]
+    weights = [dict_of(network)["CB_S1_GR", "CB_S1_GO"] for network in networks]
+    assert weights[0] < 0.2 * weights[2] and weights[1] == weights[2] == weights[3]
+    tuned_notes, *other_notes = ([note for note in network.notes if "resting.csv" in note] for network in networks)
+    assert len(tuned_notes) == 1 and not any(other_notes)
     assert brain(size="0.4 mm", undriven="S1_L4_Pyr").population("S1_L4_Pyr").drive is None
+
+
+@pytest.mark.parametrize("side", ["0.2 mm", "1 mm"])
+def test_a_resting_patch_of_any_size_has_the_mean_input_of_the_reference(side: str) -> None:
+    """In-degree times weight of projections between sheets; those of the nuclei keep their weights."""
+
+    def inputs(network: Network) -> dict[tuple[str, str], float]:
+        weights = dict_of(network)
+        means: dict[tuple[str, str], float] = {}
+        for (pre, post, _), (count, _) in expected(network).items():
+            means[pre, post] = weights[pre, post] * count / network.population(post).size
+        return means
+
+    here, reference = brain(size=side), brain(size="0.4 mm")
+    wanted, found = inputs(reference), inputs(here)
+    compared = 0
+    for ends, mean in wanted.items():
+        if any(name.startswith("BG") for name in ends) or not found[ends]:
+            continue
+        assert found[ends] == pytest.approx(mean, rel=1e-9), ends
+        compared += 1
+    assert compared > 500
+    assert dict_of(here)["BG_MSN", "BG_GPe"] == dict_of(reference)["BG_MSN", "BG_GPe"]
+    plain = dict_of(brain(size=side, drive="published"))
+    assert plain["S1_L3_Pyr", "S1_L3_Pyr"] == dict_of(brain(mode="as-published"))["S1_L3_Pyr", "S1_L3_Pyr"]
 
 
 def dict_of(network: Network) -> dict[tuple[str, str], float]:
@@ -373,11 +397,12 @@ def weights(network: Network, pre: str) -> set[float]:
 
 
 def test_thalamic_interneurons_inhibit_unless_as_published() -> None:
-    assert weights(brain("TH_M1"), "TH_M1_EZ_IN") == weights(brain("TH_M1"), "TH_M1_IZ_RE") == {-1.0}
-    assert weights(brain("TH_M1"), "TH_M1_EZ_TC") == {1.0}
+    plain = brain("TH_M1", drive="published")
+    assert weights(plain, "TH_M1_EZ_IN") == weights(plain, "TH_M1_IZ_RE") == {-1.0}
+    assert weights(plain, "TH_M1_EZ_TC") == {1.0}
     assert weights(brain("TH_M1", mode="as-published"), "TH_M1_EZ_IN") == {1.0}
     assert weights(brain("TH_M1", mode="as-published", thalamic_inhibition=True), "TH_M1_EZ_IN") == {-1.0}
-    assert weights(brain("TH_M1", thalamic_inhibition=False), "TH_M1_EZ_IN") == {1.0}
+    assert weights(brain("TH_M1", thalamic_inhibition=False, drive="published"), "TH_M1_EZ_IN") == {1.0}
 
 
 def test_golgi_and_granule_cells_can_be_connected_at_random() -> None:
@@ -474,7 +499,7 @@ def test_thalamic_in_degree_from_basal_ganglia_is_kept_in_a_patch() -> None:
 
 @pytest.mark.parametrize("size", ["0.2 mm", "500 um", "1.5 mm"])
 def test_a_patch_of_cortex_keeps_density_layers_and_kernels(size: str) -> None:
-    full, patch = brain("M1"), brain("M1", size=size)
+    full, patch = brain("M1", drive="published"), brain("M1", size=size, drive="published")
     side = {"0.2 mm": 0.2, "500 um": 0.5, "1.5 mm": 1.5}[size]
     assert patch.neurons == pytest.approx(full.neurons * side**2, rel=0.1)
     assert patch.projections == full.projections

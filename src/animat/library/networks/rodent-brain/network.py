@@ -5,7 +5,7 @@ per mm2, layers, background drive), `projections.csv` (kernels within a sheet), 
 `interregional.csv` (kernels between regions) and `quirks.csv` (what the published build did, kept or mended).
 Lengths in mm, times in ms, potentials in mV, rates in Hz; weights and conductances in nS, in the basal ganglia in
 the units of their receptors (1 AMPA, 2 NMDA, 3 GABA). `resting_rates.csv` holds the rates of a rodent at rest, and
-`resting/` what `animat tune` changed to reach them, for some sizes.
+`resting.csv` what `animat tune` changed to reach them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import msgspec
 import numpy as np
 
 from animat.brain.adjustments import adjusted, read_adjustments
+from animat.brain.distributions import scaled
+from animat.brain.expectation import expected_projection
 from animat.brain.network import (
     BoxMask,
     Constant,
@@ -51,9 +53,14 @@ MODES = {
     "as-published": "the network that the published benchmark built, for comparison of load",
 }
 BOUNDARIES = ("joined", "open")
+#: Side of the patch in mm whose in-degrees the resting state has at any size. With those of 1 mm and the published
+#: weights, cortex falls into seizures at the rates of a rodent at rest.
+REFERENCE_MM = 0.4
+RESTING = Path(__file__).with_name("resting.csv")
 DRIVES = {
-    "resting": "drives, currents and gains are tuned to the rates of a rodent at rest",
-    "published": "drives and currents are the published ones",
+    "resting": "tuned to the rates of a rodent at rest",
+    "untuned": "as published, with the weights of the resting state: where tuning begins",
+    "published": "as published",
 }
 #: What the published build adds to the range of the positions along each axis.
 SEAM = 0.2
@@ -147,8 +154,8 @@ def build(
         Populations whose background drive is left out.
     drive
         "resting": background drives, currents and some gains are those that `animat tune` found for the rates in
-        `resting_rates.csv` with all regions, for the size that is nearest to this one. "published": as published, as
-        always in "as-published".
+        `resting_rates.csv` with all regions, and weights between sheets are divided by how many times more partners a
+        neuron has than at 0.4 mm. "untuned": these weights only. "published": neither, as always in "as-published".
 
     Raises
     ------
@@ -189,10 +196,15 @@ def build(
         projections += (*_between(patch, sheets + nuclei), *_relayed(inputs))
     network = Network(name="", populations=sheets + nuclei, projections=projections)
     tuned: list[str] = []
+    if not published and drive != "published":
+        network = _as_at_reference(network, patch)
+        tuned.append(
+            "Weights: those between sheets are divided by how many times more partners a neuron has than at "
+            f"{REFERENCE_MM:g} mm, so that its mean input is the same at any size."
+        )
     if not published and drive == "resting":
-        table, size_mm = _nearest(patch.side)
-        network = adjusted(network, read_adjustments(table), partly=True)
-        tuned.append(f"Drive resting: {DRIVES['resting']}, for all regions at {size_mm:g} mm (resting/{table.name}).")
+        network = adjusted(network, read_adjustments(RESTING), partly=True)
+        tuned.append(f"Drive: {DRIVES[drive]}, for all regions together (resting.csv).")
     populations = tuple(_undriven(network.populations, undriven))
     return msgspec.structs.replace(
         network,
@@ -206,11 +218,30 @@ def build(
     )
 
 
-def _nearest(side: float) -> tuple[Path, float]:
-    """Return the table of the resting drive whose size in mm is nearest, as a ratio, and that size."""
-    tables = {float(path.stem.removesuffix("mm")): path for path in Path(__file__).with_name("resting").glob("*mm.csv")}
-    size = min(tables, key=lambda mm: abs(math.log(mm / side)))
-    return tables[size], size
+def _as_at_reference(network: Network, patch: Patch) -> Network:
+    """Return the network with weights between sheets that bring the mean input of a patch of `REFERENCE_MM`.
+
+    A small patch has fewer partners within reach. To keep the mean input by the weights is the usual way to change the
+    size of such a network (van Albada et al. 2015, doi:10.1371/journal.pcbi.1004490).
+    """
+    if patch.side == REFERENCE_MM and patch.joined:
+        return network
+    here = {population.name: population for population in network.populations}
+    reference = msgspec.structs.replace(patch, side=REFERENCE_MM, joined=True)
+    there = {population.name: population for population in _sheets(list(REGIONS), reference)}
+
+    def weighted(projection: Projection) -> Projection:
+        ends = projection.pre, projection.post
+        if ends[0] not in there or ends[1] not in there:
+            return projection
+        found, wanted = (
+            expected_projection(projection, known[ends[0]], known[ends[1]])[0] / known[ends[1]].size
+            for known in (here, there)
+        )
+        factor = wanted / found if found and wanted else 1.0
+        return msgspec.structs.replace(projection, weight=scaled(projection.weight, factor))
+
+    return msgspec.structs.replace(network, projections=tuple(map(weighted, network.projections)))
 
 
 def _regions(regions: Sequence[str] | str) -> list[str]:
