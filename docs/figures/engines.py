@@ -20,8 +20,8 @@ DOCS = Path(__file__).parents[1]
 PAGE = DOCS / "engines.md"
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "cortex": {"library": "rodent-brain", "regions": "M1", "size": "0.4 mm"},
-    "two cortices": {"library": "rodent-brain", "regions": ["M1", "S1"], "size": "1 mm"},
+    "cortex": {"library": "rodent-brain", "regions": "M1", "size": "0.4 mm", "drive": "published"},
+    "two cortices": {"library": "rodent-brain", "regions": ["M1", "S1"], "size": "1 mm", "drive": "published"},
     "balanced": {"library": "balanced-network", "scale": 2.5, "indegree_fraction": 0.4},
 }
 

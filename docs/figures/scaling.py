@@ -24,7 +24,7 @@ TWO = Layout(2, 1)
 
 
 def patch(size: str) -> Network:
-    return load_network({"library": "rodent-brain", "regions": "M1", "size": size})
+    return load_network({"library": "rodent-brain", "regions": "M1", "size": size, "drive": "published"})
 
 
 def quiet(_what: str, _done: float | None) -> None:
