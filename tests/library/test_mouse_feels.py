@@ -73,7 +73,7 @@ def test_pyramidal_tract_neurons_move_the_muscle_of_their_place(tmp_path):
 @pytest.mark.parametrize(
     ("lesion", "pathways"),
     [
-        ("thalamus_to_s1", [("TH_S1_EZ_TC", "S1_")]),
+        ("thalamus_to_s1", [("TH_S1_EZ_TC", "S1_"), ("TH_S1_IZ_TC", "S1_")]),
         ("s1_to_m1", [("S1_", "M1_")]),
         ("thalamus_to_m1", [("TH_M1_EZ_TC", "M1_"), ("TH_M1_IZ_TC", "M1_")]),
         ("cortex_to_thalamus", [("S1_", "TH_"), ("M1_", "TH_")]),

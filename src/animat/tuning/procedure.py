@@ -1,4 +1,4 @@
-"""The tuning procedure: run the network alone, compare its rates with the targets, turn every knob, and so on."""
+"""The tuning procedure: every population by itself, then all together, until rates are as wanted."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ Thalamus, S1 and M1 share one map: along x, each muscle has a tenth of it and th
 
 import numpy as np
 
-from animat import muscle_feedback, muscles, parameter, sensor, spike_sink, spike_source, transfer_function
+from animat import muscle_feedback, muscles, parameter, sensor, spike_sink, spike_source, transfer_function, variable
 from animat.body import load_body
 from animat.body.afferents import Afferents, touch_rate
 
@@ -14,6 +14,10 @@ AFFERENTS = Afferents.of(load_body({"library": "mouse-forelimb"}), *MUSCLES)
 
 #: Hz; what a muscle's three afferents fire together at the reference pose, relaxed: 50 + 80 + 0.
 AT_REST = 130.0
+
+#: s; relay cells adapt: what lasts longer is not passed on.
+ADAPTATION = 0.5
+STEP = 0.005
 
 
 def part(population, first, last):
@@ -26,30 +30,41 @@ def relay(first, last):
     return spike_source(part("TH_S1_EZ_TC", first, last), "poisson", weight="50 nS", delay="1.5 ms")
 
 
+def change(rates, adapted):
+    """Return by how much rates differ from what relay cells have adapted to, and let them adapt further."""
+    found = rates - adapted.value
+    adapted.value = adapted.value + found * STEP / ADAPTATION
+    return found
+
+
 @transfer_function(
+    every="5 ms",
     limb=muscle_feedback(*MUSCLES),
     activation=sensor(*(f"activation/{name}" for name in MUSCLES)),
     tonic=parameter("tonic_rate", "Hz"),
     gain=parameter("muscle_gain"),
+    adapted=variable(np.full(len(MUSCLES), AT_REST)),
     **{name.lower(): relay(place, place + 1) for place, name in enumerate(MUSCLES)},
 )
-def proprioception(t, limb, activation, tonic, gain, **relays):
+def proprioception(t, limb, activation, tonic, gain, adapted, **relays):
     """Spindles and tendon organs drive the relay cells of their muscle; at rest they fire as the background does."""
-    rates = AFFERENTS.rates(limb.length, limb.speed, limb.force, activation.value)
-    change = np.sum(rates, axis=0) - AT_REST
-    for name, rate in zip(MUSCLES, tonic + gain * change, strict=True):
+    rates = np.sum(AFFERENTS.rates(limb.length, limb.speed, limb.force, activation.value), axis=0)
+    for name, rate in zip(MUSCLES, tonic + gain * change(rates, adapted), strict=True):
         relays[name.lower()].rate = max(0.0, rate)
 
 
 @transfer_function(
+    every="5 ms",
     stick=sensor("closure/foot_joystick"),
     paw=relay(8, 10),
     tonic=parameter("tonic_rate", "Hz"),
     gain=parameter("touch_gain"),
+    adapted=variable(0.0),
 )
-def touch(t, stick, paw, tonic, gain):
+def touch(t, stick, paw, tonic, gain, adapted):
     """The joystick's force on the paw drives the relay cells of its skin."""
-    paw.rate = tonic + gain * float(touch_rate(np.linalg.norm(stick.value)))
+    rate = float(touch_rate(np.linalg.norm(stick.value)))
+    paw.rate = max(0.0, tonic + gain * change(rate, adapted))
 
 
 @transfer_function(

@@ -123,9 +123,9 @@ def build(
     """Return the network of some regions, for a square patch of cortex of side `size`.
 
     Cortex, thalamus and cerebellum are sheets: regular lattices with both ends included, at 1 mm those that were
-    published. A smaller or larger patch keeps the cells per mm2, the layers, the kernels and the weights; a lattice
-    that would shrink to nothing keeps one row. Where a sheet is no longer wide against a kernel, a neuron has fewer
-    partners than at 1 mm (`animat.brain.expectation` says how many).
+    published. A smaller or larger patch keeps the cells per mm2, the layers and the kernels (and with `drive`
+    "published" the weights); a lattice that would shrink to nothing keeps one row. Where a sheet is no longer wide
+    against a kernel, a neuron has fewer partners than at 1 mm (`animat.brain.expectation` says how many).
 
     The basal ganglia are no sheet but nuclei, each with a map of the sheet. Up to 1 mm they stay whole, with all
     their neurons and in-degrees, and their maps, discs and the kernel onto the thalamus shrink with the patch; beyond
@@ -551,7 +551,7 @@ def _size_notes(patch: Patch, populations: Sequence[Population]) -> Iterator[str
     nuclei = [population for population in populations if population.region == "BG"]
     if sheets:
         narrow = "" if patch.side >= 1 else "; where a kernel is wide against the sheet, neurons have fewer partners"
-        yield f"Size: sheets of {patch.side:g} mm with the cells per mm2, layers, kernels and weights of 1 mm{narrow}."
+        yield f"Size: sheets of {patch.side:g} mm with the cells per mm2, layers and kernels of 1 mm{narrow}."
     if sheets and not patch.published:
         yield f"Boundaries: joined, on a torus of {patch.period:g} mm." if patch.joined else "Boundaries: open."
     single = [sheet.name for sheet in sheets if isinstance(sheet.layout, Lattice) and sheet.layout.shape[0] == 1]
