@@ -13,7 +13,7 @@ SMALL = [
     "network.size=0.2 mm",
     "network.regions=[S1, M1, TH_M1, TH_S1]",
     "duration=700 ms",
-    "events.0.at=500 ms",
+    "parameters.push_start=500 ms",
     "compare.after=500 ms",
 ]
 SEEDS = range(1, 9)
@@ -57,16 +57,16 @@ def test_without_afferents_a_push_changes_nothing_in_the_brain(tmp_path):
 def test_pyramidal_tract_neurons_move_the_muscle_of_their_place(tmp_path):
     """A current into the part of Foot2 raises its activation, and no other muscle's as much."""
     current = "{at: 300 ms, set: {neurons: 'M1_L5B_PT[10%:20%]', I_e: 250 pA}}"
-    settings = [*SMALL[:2], "duration=500 ms", "compare.after=300 ms", f"events=[{current}]"]
-    runner = execute(read_experiment("mouse-feels", settings), tmp_path / "run", report=False)
-    assert runner.state is State.COMPLETED, runner.error
-    rise = {}
-    for name in ("Foot1", "Foot2", "Radius1", "Humerus4"):
-        means = []
-        for folder in (tmp_path / "run", tmp_path / "run" / "comparison"):
+    means = {}
+    for events in (f"[{current}]", "[]"):
+        settings = [*SMALL[:2], "duration=500 ms", "compare=null", f"events={events}"]
+        folder = tmp_path / str(len(events))
+        runner = execute(read_experiment("mouse-feels", settings), folder, report=False)
+        assert runner.state is State.COMPLETED, runner.error
+        for name in ("Foot1", "Foot2", "Radius1", "Humerus4"):
             t, activation = animat.open_run(folder).signal(f"activation/{name}")
-            means.append(activation[t > 0.35].mean())
-        rise[name] = means[0] / means[1]
+            means.setdefault(name, []).append(activation[t > 0.35].mean())
+    rise = {name: with_current / without for name, (with_current, without) in means.items()}
     assert rise["Foot2"] > 2 and rise["Foot2"] > 1.5 * max(rise[name] for name in rise if name != "Foot2"), rise
 
 
@@ -85,8 +85,7 @@ def test_lesions_cut_whole_pathways(lesion, pathways):
     part = read_experiment("mouse-feels", [f"lesion={lesion}"]).part
     names = [(one.name, one.pre, one.post) for one in load_network({"library": "rodent-brain"}).projections]
     cut = {name for name, pre, post in names for a, b in pathways if pre.startswith(a) and post.startswith(b)}
-    assert {event.cut for event in part.events if event.cut is not None} == cut
-    assert part.events[0].wrench is not None
+    assert {event.cut for event in part.events} == cut
 
 
 def test_the_limb_takes_the_place_of_the_tuned_background():

@@ -5,7 +5,17 @@ Thalamus, S1 and M1 share one map: along x, each muscle has a tenth of it and th
 
 import numpy as np
 
-from animat import muscle_feedback, muscles, parameter, sensor, spike_sink, spike_source, transfer_function, variable
+from animat import (
+    muscle_feedback,
+    muscles,
+    parameter,
+    sensor,
+    spike_sink,
+    spike_source,
+    transfer_function,
+    variable,
+    wrench,
+)
 from animat.body import load_body
 from animat.body.afferents import Afferents, touch_rate
 
@@ -81,3 +91,15 @@ def motor(t, arm, tone, gain, rest, **cortex):
     """Pyramidal-tract neurons activate the muscle of their place: as its tone when they fire as at rest."""
     rates = np.array([cortex[name.lower()].rate for name in MUSCLES])
     arm.activation = np.clip(tone * (1 + gain * (rates / rest - 1)), 0.0, 1.0)
+
+
+@transfer_function(
+    stick=wrench("joystick"),
+    force=parameter("push_force", "N"),
+    start=parameter("push_start", "s"),
+    length=parameter("push_length", "s"),
+)
+def push(t, stick, force, start, length):
+    """Push the joystick back for a while."""
+    pushing = start <= t + 1e-6 < start + length
+    stick.value = [0, force * pushing, 0, 0, 0, 0]
