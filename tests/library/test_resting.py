@@ -3,6 +3,7 @@
 import pytest
 
 from animat.bench.rates import measure_rates
+from animat.brain.adjustments import adjusted, read_adjustments
 from animat.library import library_path, load_network
 from animat.tuning import read_targets
 
@@ -24,6 +25,15 @@ def test_no_population_is_silent(rates):
 def test_every_population_has_a_target():
     network = load_network({"library": "rodent-brain"})
     assert [one.name for one in network.populations if not one.relay] == list(TARGETS)
+
+
+def test_every_adjustment_names_something_of_the_whole_brain():
+    """Parts of the brain leave rows out; a row that is left out everywhere would be a mistake."""
+    table = read_adjustments(library_path("networks", "rodent-brain") / "resting.csv")
+    untuned = load_network({"library": "rodent-brain", "size": "0.2 mm", "drive": "untuned"})
+    resting = load_network({"library": "rodent-brain", "size": "0.2 mm"})
+    tuned = adjusted(untuned, table)
+    assert (tuned.populations, tuned.projections) == (resting.populations, resting.projections)
 
 
 @pytest.mark.parametrize("region", ["S1", "M1", "TH_M1", "TH_S1", "CB_S1", "CB_M1", "BG"])

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from animat.bench.rates import measure_rates
-from animat.brain.adjustments import Adjustment, adjusted
+from animat.brain.adjustments import KNOBS, Adjustment, adjusted
 from animat.brain.network import Network, Population
 from animat.brain.protocol import Progress
 from animat.errors import AnimatError
@@ -32,7 +32,6 @@ _ROUNDS_ALONE, _ROUNDS_AGAIN = 20, 8
 
 #: How far a knob is first turned when populations are tuned by themselves again.
 _STEP_AGAIN = 0.05
-
 
 #: Errors (`error_of`) that are not worth another run of the populations by themselves.
 _NEAR = 0.1
@@ -223,10 +222,10 @@ def _adjustments(network: Network, knobs: dict[str, Knob], dials: dict[str, Dial
 
 def _value(population: Population, knob: Knob, place: float) -> float:
     """Return the new value, with as many digits as a table of adjustments holds."""
+    described = _described(population, knob.kind)
     if knob.kind == "current":
-        return _as_written(_current(population) + place * _rheobase(population))
-    begin = 1.0 if knob.kind == "gain" else _described(population, "drive") or _NEW_DRIVE_HZ
-    return _as_written(begin * math.exp(knob.sign * place))
+        return _as_written(described + place * _rheobase(population))
+    return _as_written((described or _NEW_DRIVE_HZ) * math.exp(knob.sign * place))
 
 
 def _as_written(value: float) -> float:
@@ -237,12 +236,8 @@ def _described(population: Population, kind: str) -> float:
     """Return where a knob stands in the description."""
     if kind == "gain":
         return 1.0
-    if kind == "current":
-        return _current(population)
-    return 0.0 if population.drive is None else population.drive.rate_hz
-
-
-def _current(population: Population) -> float:
+    if kind == "drive":
+        return 0.0 if population.drive is None else population.drive.rate_hz
     current = population.params.get("I_e", 0.0)
     if isinstance(current, list):
         raise AnimatError(f"{population.name}: I_e differs between neurons; tune its drive or a gain instead")
@@ -293,7 +288,7 @@ def _row(
         knob=target.knob or knob.kind,
         old=old,
         new=new,
-        unit={"drive": "Hz", "current": "pA"}.get(knob.kind, ""),
+        unit=KNOBS.get(knob.kind, ""),
         before_hz=before[name],
         after_hz=after[name],
         target_hz=target.rate_hz,
@@ -317,6 +312,5 @@ def write_tuning(tuning: Tuning, path: Path, network: Network) -> None:
                 if row is None
                 else [f"{row.before_hz:.3g}", f"{row.after_hz:.3g}", f"{row.target_hz:g}", row.reason]
             )
-            unit = {"drive": "Hz", "current": "pA"}.get(one.knob, "")
-            old = 1.0 if one.knob == "gain" else _described(network.population(one.name), one.knob)
-            table.writerow([knob, one.name, f"{old:g}", f"{one.value:.6g}", unit, *rates])
+            old = _described(network.population(one.name.split("->")[-1]), one.knob)
+            table.writerow([knob, one.name, f"{old:g}", f"{one.value:.6g}", KNOBS[one.knob], *rates])
