@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tables import fill, table
+
 from animat.bench.engines import EngineResult, Engines, Spread, measure_engines
 from animat.bench.engines.figure import write_figure
 from animat.library import load_network
@@ -36,21 +38,6 @@ def measured(name: str) -> Engines:
     return measure_engines(
         network, lambda _what, _done: None, steps=steps, rounds=rounds, builds=builds, precision="double"
     )
-
-
-def fill(name: str, text: str) -> None:
-    """Replace what stands between the markers of `name` in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in page or end not in page:
-        raise SystemExit(f"{PAGE} has no markers {begin} and {end}")
-    before, rest = page.split(begin, 1)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-    print(f"filled {name}")
-
-
-def table(columns: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows])
 
 
 def short(value: float) -> str:
@@ -97,7 +84,7 @@ def comparison() -> None:
             f"{found.builds} builds, {found.rounds} rounds of {found.steps} steps of {found.step_ms:g} ms."
         )
         texts.append(f"{said}\n\n{table(columns, rows)}")
-    fill("comparison", "\n\n".join(texts))
+    fill(PAGE, "comparison", "\n\n".join(texts))
 
 
 def limits() -> None:
@@ -112,12 +99,12 @@ def limits() -> None:
             rows.append([name, one.name, *(f"{number:,.0f}" for number in counts)])
             rows[-1] += [short((must.neuron_bytes + must.synapse_bytes) / 1e6), f"{must.operations / 1e6:,.0f} million"]
             rows[-1] += [*(short(1000 * time) for time in times), short(one.gap)]
-    fill("limits", table(columns, rows))
+    fill(PAGE, "limits", table(columns, rows))
 
 
 def figure() -> None:
     write_figure(measured("cortex"), DOCS / "images" / "engines.png")
-    fill("figure", "![Building, memory, a step's time and rates of both engines](images/engines.png)")
+    fill(PAGE, "figure", "![Building, memory, a step's time and rates of both engines](images/engines.png)")
 
 
 PARTS = {"comparison": comparison, "limits": limits, "figure": figure}

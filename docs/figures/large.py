@@ -21,6 +21,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from tables import fill, table
 
 DOCS = Path(__file__).parents[1]
 PAGE = DOCS / "large.md"
@@ -86,9 +87,9 @@ def run(name: str, folder: Path) -> dict[str, float]:
     }
 
 
-def table(found: dict[str, dict[str, float]]) -> str:
+def results(found: dict[str, dict[str, float]]) -> str:
     head = ["network", "neurons", "synapses", "build", "memory", "real-time factor", "the paper's, one process", "best"]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for name, (title, paper, *_) in RUNS.items():
         one = found[name]
         factors, connect_s, gb = PAPER[paper]
@@ -105,7 +106,7 @@ def table(found: dict[str, dict[str, float]]) -> str:
                 f"{factors[best]:.4f} ({best} processes)",
             ]
         )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(head, lines)
 
 
 def figure(found: dict[str, dict[str, float]]) -> None:
@@ -130,13 +131,6 @@ def figure(found: dict[str, dict[str, float]]) -> None:
     drawing.savefig(DOCS / "images" / "large.png", dpi=130)
 
 
-def fill(name: str, text: str) -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, rest = page.split(begin, 1)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-
-
 def main(names: list[str]) -> None:
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
@@ -152,7 +146,7 @@ def main(names: list[str]) -> None:
             shutil.rmtree(Path(folder) / name)
             FOUND.write_text(json.dumps(found, indent=1) + "\n")
     if all(name in found for name in RUNS):
-        fill("table", table(found))
+        fill(PAGE, "table", results(found))
         figure(found)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
+from tables import fill, table
 
 import animat
 from animat.bench.rates import Rates, measure_rates
@@ -72,21 +73,6 @@ def quiet(_what: str, _done: float) -> None:
     return None
 
 
-def fill(name: str, text: str) -> None:
-    """Replace what stands between the markers of `name` in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in page or end not in page:
-        raise SystemExit(f"{PAGE} has no markers {begin} and {end}")
-    before, rest = page.split(begin, 1)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-    print(f"filled {name}")
-
-
-def table(columns: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows])
-
-
 # At rest
 
 
@@ -130,11 +116,12 @@ def rest() -> None:
         "ratio",
         "of its populations",
     ]
-    fill("regions", table(columns, rows))
-    fill("populations", populations_table(rates, before))
+    fill(PAGE, "regions", table(columns, rows))
+    fill(PAGE, "populations", populations_table(rates, before))
     silent = [row.population for row in tuned.rows if not row.rate_hz]
     far = [name for name, one in TARGETS.items() if not 0.5 <= rates[name] / one.rate_hz <= 2]
     fill(
+        PAGE,
         "rest",
         f"{tuned.network}: {tuned.synapses:,} synapses built in {tuned.build_s:.0f} s, at most "
         f"{tuned.memory_mb / 1000:.1f} GB, {tuned.until_ms / 1000:g} s simulated in {tuned.kernel_s:.0f} s "
@@ -297,12 +284,13 @@ def push() -> None:
         base, change = np.array(values).T
         t_value = change.mean() / max(1e-9, change.std(ddof=1) / np.sqrt(len(change)))
         rows.append([title, f"{base.mean():,.0f}", f"{change.mean():+,.1f}", change_text(values), f"{t_value:.1f}"])
-    fill("push", table(["", "spikes in 100 ms without", "more with the push", "in percent", "t (7)"], rows))
+    fill(PAGE, "push", table(["", "spikes in 100 ms without", "more with the push", "in percent", "t (7)"], rows))
     each = muscle_changes(found)
     t_each = each.mean(axis=0) / standard_error(each)
     largest = int(np.abs(t_each).argmax())
     mean = each.mean(axis=1)
     fill(
+        PAGE,
         "muscles",
         "Activation of the muscles, 20 to 300 ms after the push, in thousandths (the tone is 50): "
         f"{muscles_text(found)} on average (t = {mean.mean() / standard_error(mean):.1f}); of the eight, "
@@ -318,7 +306,7 @@ def lesions() -> None:
         found = pairs(name, LESION_SEEDS)
         changes = [change_text([pair.change(names) for pair in found]) for names in COLUMNS.values()]
         rows.append([title, *changes, muscles_text(found)])
-    fill("lesions", table(["without", *COLUMNS, "muscles, 1e-3"], rows))
+    fill(PAGE, "lesions", table(["without", *COLUMNS, "muscles, 1e-3"], rows))
 
 
 # Another simulator
@@ -365,6 +353,7 @@ def nest() -> None:
         )
     columns = ["region", "NEST, Hz", "compact, Hz", "compact / NEST of its populations", "largest t"]
     fill(
+        PAGE,
         "nest",
         f"All regions at {NEST_SIZE}, tuned with compact, run with both: {len(NEST_SEEDS)} seeds each, 200 to 800 ms, "
         f"means over populations.\n\n{table(columns, rows)}\n\nOf 70 Welch's t, the largest is "

@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from tables import fill
 
 from animat.bench.rates import Rates, Reference, measure_rates, references
 from animat.brain.draw import draw_pairs, generator
@@ -224,17 +225,6 @@ def counts_table() -> str:
     return "\n".join([*lines, f"| all | {published.neurons:,} | {sums} |"])
 
 
-def fill(name: str, text: str) -> None:
-    """Replace what stands between the markers of `name` in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in page or end not in page:
-        raise SystemExit(f"{PAGE} has no markers {begin} and {end}")
-    before, rest = page.split(begin, 1)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-    print(f"filled {name}")
-
-
 def run_clean() -> None:
     held_against = references("rodent-brain", {})
     network = brain(size=PATCH)
@@ -252,9 +242,10 @@ def run_clean() -> None:
         )
         draw_raster(network, spikes, rates)
     draw_rates(rates, held_against)
-    fill("clean-rates", rates_table(rates, held_against))
-    fill("clean-silent", silent_table(rates))
+    fill(PAGE, "clean-rates", rates_table(rates, held_against))
+    fill(PAGE, "clean-silent", silent_table(rates))
     fill(
+        PAGE,
         "clean-cost",
         (
             f"{rates.network}: {rates.synapses:,} connections built in {rates.build_s:.0f} s, at most "
@@ -285,11 +276,11 @@ def run_published() -> None:
             if not row.population.endswith(RELAYS):
                 reference = "" if row.reference is None else f"{row.reference.low_hz:g}"
                 lines.append(f"| {row.population}{more} | {row.rate_hz:.2f} | {reference} |")
-    fill("published-rates", "\n".join(lines))
+    fill(PAGE, "published-rates", "\n".join(lines))
 
 
 PARTS = {
-    "counts": lambda: fill("counts", counts_table()),
+    "counts": lambda: fill(PAGE, "counts", counts_table()),
     "positions": draw_positions,
     "indegrees": draw_indegrees,
     "published": run_published,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from tables import fill, table
+
 from animat.bench.exchange import measure
 from animat.bench.exchange.loop import Loop
 from animat.bench.kernel import measure_kernel
@@ -29,21 +31,6 @@ def patch(size: str) -> Network:
 
 def quiet(_what: str, _done: float | None) -> None:
     return None
-
-
-def fill(name: str, text: str) -> None:
-    """Replace what stands between the markers of `name` in the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if begin not in page or end not in page:
-        raise SystemExit(f"{PAGE} has no markers {begin} and {end}")
-    before, rest = page.split(begin, 1)
-    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
-    print(f"filled {name}")
-
-
-def table(columns: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows])
 
 
 def scaling() -> None:
@@ -74,7 +61,7 @@ def scaling() -> None:
         f"{found.network}, {found.neurons:,} neurons, {found.synapses:,} synapses, {found.virtual_processes} virtual "
         f"processes, medians of {found.rounds} rounds of {found.steps} steps; the same spikes in all layouts.\n"
     )
-    fill("scaling", f"{said}\n{table(columns, rows)}")
+    fill(PAGE, "scaling", f"{said}\n{table(columns, rows)}")
     write_figure(found, DOCS / "images" / "scaling.png")
 
 
@@ -88,7 +75,7 @@ def kernel() -> None:
         rows.append([str(layout), steps, f"{found.ratio:.3f}", f"{low:.3f} to {high:.3f}", f"{ours:,}, {bare:,}"])
     said = f"{found.network}, {found.neurons:,} neurons, {found.synapses:,} synapses, {len(found.rounds)} rounds."
     columns = ["layout", "a step's kernel in the loop, in the script", "ratio (median)", "quartiles", "spikes"]
-    fill("kernel", f"{said}\n\n{table(columns, rows)}")
+    fill(PAGE, "kernel", f"{said}\n\n{table(columns, rows)}")
 
 
 def http() -> None:
@@ -104,7 +91,7 @@ def http() -> None:
             row = [str(layout), name, str(requests), f"{cost.median:.1f}", f"{cost.p95:.1f}", a_device]
             rows.append([*row, f"{cost.median / found.beyond_kernel_ms.median:.1f}"])
     columns = ["layout", "way", "requests a step", "beyond the kernel, ms", "95 %, ms", "ms a device", "times as much"]
-    fill("http", table(columns, rows))
+    fill(PAGE, "http", table(columns, rows))
 
 
 PARTS = {"scaling": scaling, "kernel": kernel, "http": http}
