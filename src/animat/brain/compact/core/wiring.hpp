@@ -141,34 +141,34 @@ class Drawing {
 
     static int64_t steps_of(double delay) { return std::max<int64_t>(1, std::llround(delay)); }
 
-    void put_weights(Part &part, uint8_t *row, uint32_t count) const {
+    // Weights of a row from `place` on, as its format holds them (or not); `weight(i)` names that of `place` + i.
+    template <class Weight>
+    void put(uint8_t *row, uint32_t count, uint32_t place, uint32_t number, Weight weight) const {
         uint8_t *const to = row + found_.format.weights_at(count);
+        if (found_.format.weights == Stored::twice)
+            for (uint32_t i = 0; i < number; ++i) reinterpret_cast<double *>(to)[place + i] = weight(i);
+        if (found_.format.weights == Stored::single)
+            for (uint32_t i = 0; i < number; ++i)
+                reinterpret_cast<float *>(to)[place + i] = static_cast<float>(weight(i));
+        if (found_.format.weights == Stored::half)
+            for (uint32_t i = 0; i < number; ++i)
+                reinterpret_cast<uint16_t *>(to)[place + i] = to_half(static_cast<float>(weight(i)));
+    }
+
+    void put_weights(Part &part, uint8_t *row, uint32_t count) const {
         const float *const from = part.values.data();
         for (uint32_t i = 0; i < count; ++i) part.negative |= from[i] < 0, part.positive |= !(from[i] < 0);
-        if (found_.format.weights == Stored::twice) std::copy_n(from, count, reinterpret_cast<double *>(to));
-        if (found_.format.weights == Stored::single) std::copy_n(from, count, reinterpret_cast<float *>(to));
-        if (found_.format.weights == Stored::half)
-            for (uint32_t i = 0; i < count; ++i) reinterpret_cast<uint16_t *>(to)[i] = to_half(from[i]);
+        put(row, count, 0, count, [=](uint32_t i) { return from[i]; });
     }
 
     void put_weight(Part &part, uint8_t *row, uint32_t count, uint32_t place, double weight) const {
-        uint8_t *const weights = row + found_.format.weights_at(count);
         (weight < 0 ? part.negative : part.positive) = true;
-        if (found_.format.weights == Stored::twice) reinterpret_cast<double *>(weights)[place] = weight;
-        if (found_.format.weights == Stored::single)
-            reinterpret_cast<float *>(weights)[place] = static_cast<float>(weight);
-        if (found_.format.weights == Stored::half)
-            reinterpret_cast<uint16_t *>(weights)[place] = to_half(static_cast<float>(weight));
+        put(row, count, place, 1, [=](uint32_t) { return weight; });
     }
 
     // Plastic synapses begin alike; others keep no weight of their own then.
     void put_same_weight(uint8_t *row, uint32_t count) const {
-        uint8_t *const weights = row + found_.format.weights_at(count);
-        if (found_.format.weights == Stored::twice) std::fill_n(reinterpret_cast<double *>(weights), count, weight_.a);
-        if (found_.format.weights == Stored::single)
-            std::fill_n(reinterpret_cast<float *>(weights), count, static_cast<float>(weight_.a));
-        if (found_.format.weights == Stored::half)
-            std::fill_n(reinterpret_cast<uint16_t *>(weights), count, to_half(static_cast<float>(weight_.a)));
+        put(row, count, 0, count, [weight = weight_.a](uint32_t) { return weight; });
     }
 
     void put_delay(Part &part, uint8_t *row, uint32_t count, uint32_t place, double delay) const {
@@ -194,8 +194,9 @@ class Drawing {
             if (drawn_weights_) {
                 kinds.weights.take(count, part.values);
                 put_weights(part, row, count);
+            } else {
+                put_same_weight(row, count);
             }
-            if (!drawn_weights_) put_same_weight(row, count);
             if (format.delays) {
                 kinds.delays.take(count, part.values);
                 for (uint32_t i = 0; i < count; ++i) put_delay(part, row, count, i, part.values[i]);
