@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Sequence
@@ -27,9 +26,10 @@ from animat.run.format import (
     schema_of,
     table_file,
 )
+from animat.run.profile import read_profile
 from animat.run.spikes import read_populations, read_shards, shards
 
-__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream"]
+__all__ = ["Run", "column_values", "open_run", "read_stream"]
 
 _TICKS_PER_S = 1e9
 
@@ -107,17 +107,7 @@ class Run:
     @cached_property
     def profile(self) -> dict[str, NDArray[np.float64]]:
         """Columns of `profile.csv`, one value a step; seconds, except `step`, `tick` and `first`."""
-        rows = list(csv.reader(_whole_lines(self.folder / PROFILE)))
-        if not rows:
-            return {}
-        header, *body = rows
-        try:
-            values = np.array([[float(cell) for cell in row] for row in body]).reshape(len(body), len(header))
-        except ValueError:
-            raise AnimatError(
-                "a line of this file is not made of one number per column", file=self.folder / PROFILE
-            ) from None
-        return {name: values[:, position] for position, name in enumerate(header)}
+        return read_profile(self.folder)
 
     @cached_property
     def signals(self) -> pa.Table:
@@ -255,25 +245,6 @@ def column_values(table: pa.Table, column: Column) -> NDArray[Any]:
     flat = [np.asarray(chunk.flatten() if column.shape else chunk) for chunk in chunks]
     values = np.concatenate(flat) if flat else np.zeros(0, column.dtype)
     return values.reshape(table.num_rows, *column.shape)
-
-
-def profile_summary(profile: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
-    """Return mean and median seconds of every timed column over the steps that are not a first step."""
-    later = _is_later(profile)
-    return {
-        ("step" if name == "step_s" else name): {
-            "mean": float(values[later].mean()),
-            "median": float(np.median(values[later])),
-        }
-        for name, values in profile.items()
-        if name not in ("step", "tick", "first") and later.any()
-    }
-
-
-def _is_later(profile: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    if "first" in profile:
-        return np.equal(profile["first"], 0)
-    return np.arange(len(next(iter(profile.values()), []))) > 0
 
 
 def _step_lengths(ticks: NDArray[np.int64], start: int) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import msgspec
 import zmq
 
 from animat.errors import AnimatError
-from animat.simulation.control import PROTOCOL
+from animat.simulation.control import PROTOCOL, REQUEST_BYTES
 
 __all__ = ["Client", "living_pid"]
 
@@ -47,7 +47,13 @@ class Client:
             When the simulation refuses, has ended, or does not answer within `timeout` seconds.
         """
         number = next(self._numbers)
-        self._socket.send(msgspec.msgpack.encode({"id": number, "name": name, "arguments": arguments}))
+        request = msgspec.msgpack.encode({"id": number, "name": name, "arguments": arguments})
+        if len(request) > REQUEST_BYTES:
+            raise AnimatError(
+                f"{name}: {len(request) / 1e6:.0f} MB are more than a simulation takes in one command "
+                f"({REQUEST_BYTES / 1e6:.0f} MB); send it in parts"
+            )
+        self._socket.send(request)
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._socket.poll(int(_LOOK_S * 1000)):

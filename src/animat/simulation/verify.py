@@ -11,8 +11,9 @@ from animat.run.compare import Comparison, compare
 from animat.run.reader import open_run
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
+from animat.simulation.replay import Earlier
 from animat.simulation.resume import begun_from
-from animat.simulation.runner import Progress, Replay, Runner
+from animat.simulation.running import Progress, Running
 
 __all__ = ["verify"]
 
@@ -40,16 +41,16 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
     if out is None and place.exists():
         shutil.rmtree(place)
     experiment = read_experiment(folder / "experiment", manifest.get("overrides", []))
-    replay = [
-        Replay(int(event["tick"]), bool(event.get("before_recording")), event)
+    earlier = [
+        Earlier(int(event["tick"]), bool(event.get("before_recording")), event)
         for event in run.events
         if event["kind"] in ("edit", "set")
     ]
     checkpoint = begun_from(manifest)
-    runner = Runner(experiment, place, progress=progress, replay=replay, checkpoint=checkpoint)
-    conduct(runner, until=runner.start + steps * experiment.part.step)
-    if runner.interrupted:
+    sim = Running(experiment, place, progress=progress, checkpoint=checkpoint)
+    conduct(sim, until=sim.start + steps * experiment.part.step, earlier=earlier)
+    if sim.interrupted:
         raise KeyboardInterrupt
-    if runner.state is State.FAILED and runner.steps < steps:
-        raise AnimatError(f"the repetition failed: {runner.error}")
+    if sim.state is State.FAILED and sim.steps < steps:
+        raise AnimatError(f"the repetition failed: {sim.error}")
     return compare(run, open_run(place))
