@@ -1,4 +1,4 @@
-"""Replace the source of transfer functions in a running simulation: tried beside the loop, applied between two steps."""
+"""Replace the source of transfer functions while a simulation runs: tried beside the loop, applied between steps."""
 
 from __future__ import annotations
 
