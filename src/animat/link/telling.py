@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from animat.errors import AnimatError
-from animat.link.line import this_place
+from animat.link.identity import this_place
 from animat.link.listener import Listener, Peer
 from animat.link.processes import Processes
 from animat.link.wire import Lost

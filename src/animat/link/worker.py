@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,7 +16,8 @@ import animat.link.bootstrap as bootstrap
 import animat.link.telling as telling
 from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerError, WorkerHung
-from animat.link.line import this_place
+from animat.link.identity import this_place
+from animat.link.leftovers import private_folder, remove_leftovers
 from animat.link.listener import Listener, Peer
 from animat.link.patience import Patience
 from animat.link.processes import Processes
@@ -111,7 +111,9 @@ class Worker:
     ) -> None:
         self.serve = serve
         self.on_progress = on_progress
-        self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder if listen else None))
+        elsewhere = folder if listen else None
+        remove_leftovers(*[] if elsewhere is None else [elsewhere])
+        self._folder = private_folder(elsewhere)
         self.log = log if log is not None else self._folder / "log"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._ready = False
