@@ -63,6 +63,19 @@ class Processes:
         with contextlib.suppress(psutil.Error):
             self._known[pid] = psutil.Process(pid)
 
+    @property
+    def known(self) -> list[psutil.Process]:
+        """The processes of this machine that are known to be the worker's."""
+        return list(self._known.values())
+
+    def started(self) -> list[psutil.Process]:
+        """Return the command and all that it started and that is still there."""
+        with contextlib.suppress(psutil.Error):
+            if self._launcher.returncode is None:
+                command = psutil.Process(self.pid)
+                return [command, *command.children(recursive=True)]
+        return []
+
     def note_memory(self) -> None:
         """Remember the shared memory that the known processes have now, to remove what they leave of it."""
         self._memory.update(*map(segments, self._known))
@@ -114,11 +127,7 @@ class Processes:
     def kill(self) -> None:
         """Kill everything, wait until it is gone and remove the shared memory that it left."""
         self.note_memory()
-        doomed = dict(self._known)
-        with contextlib.suppress(psutil.Error):
-            launcher = psutil.Process(self.pid)
-            if self._launcher.returncode is None:
-                doomed |= {child.pid: child for child in launcher.children(recursive=True)}
+        doomed = self._known | {process.pid: process for process in self.started()}
         if self._launcher.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -126,7 +135,8 @@ class Processes:
         for process in doomed.values():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self._launcher.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._launcher.wait(_GONE_S)
         end = time.monotonic() + _GONE_S
         while any(_alive(process) for process in doomed.values()) and time.monotonic() < end:
             time.sleep(0.002)
