@@ -230,3 +230,15 @@ def test_a_script_that_stands_still_is_not_waited_for_for_ever(tmp_path: Path) -
     with pytest.raises(WorkerHung, match=r"did not answer 'load' .* process \d+ was halted"):
         link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
     link.close()
+
+
+def test_a_long_path_of_temporary_files_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 200)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    link = BrainLink("nest", title="far away")
+    assert link.load(example_network(), SETTINGS).neurons > 0
+    assert link.advance([], STEP).counts
+    link.close()
+    assert not list(long.iterdir())

@@ -72,8 +72,13 @@ def start(nest_mpi: Any, tmp_path: Path) -> Iterator[Start]:
         worker = Worker(
             SERVED,
             python=str(nest_mpi.python),
-            log=tmp_path / "log",
-            **{"title": "animat.brain ranks", "launch": launch, "processes": processes, **options},
+            **{
+                "log": tmp_path / "log",
+                "title": "animat.brain ranks",
+                "launch": launch,
+                "processes": processes,
+                **options,
+            },
         )
         started.append(worker)
         return worker
@@ -256,6 +261,12 @@ def test_a_halted_rank_is_noticed_in_a_call_without_a_limit(start: Start, rank: 
     pid = worker.ranks[rank]
     with ends_all(worker, STATED_S + 1.0), pytest.raises(WorkerHung, match=rf"process {pid} was halted for"):
         worker.call("fail", rank, how, limit_s=float("inf"))
+
+
+def test_a_log_that_takes_nothing_more_does_not_stop_the_ranks(start: Start) -> None:
+    worker = start(log=Path("/dev/full"))
+    assert worker.call("say", "words " * 100_000) == [2, 2]
+    assert worker.call("ranks") == [0, 1]
 
 
 def test_ranks_that_wait_for_one_that_computes_are_not_taken_for_hung(start: Start) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -67,7 +69,10 @@ def handlers(progress):
             loop = f"import time\\nend = time.time() + {seconds}\\nwhile time.time() < end: pass"
             subprocess.run([sys.executable, "-c", loop])
         return "done"
-    return {f.__name__: f for f in (add, pair, work, sleep, mistake, fault, modules, leave, spin, still, compute)}
+    def say(words: str) -> int:
+        return sum(print(words, file=stream, flush=True) is None for stream in (sys.stdout, sys.stderr))
+    calls = add, pair, work, sleep, mistake, fault, modules, leave, spin, still, compute, say
+    return {f.__name__: f for f in calls}
 
 def _compute(seconds):
     end = time.monotonic() + seconds
@@ -179,6 +184,29 @@ def test_a_worker_halted_at_its_start_hangs(tmp_path: Path, when: str) -> None:
     worker = Worker(str(served), title="animat.brain", launch=launch, log=tmp_path / "log", patience_s=1.0)
     with pytest.raises(WorkerHung, match=r"did not start within .* process \d+ was halted for"):
         worker.call("nothing")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_takes_nothing_more_does_not_stop_it(served: str) -> None:
+    worker = Worker(served, title="animat.brain talks", log=Path("/dev/full"))
+    assert worker.call("say", "words " * 100_000) == 2
+    assert worker.call("add", 1, 1.0) == 2.0
+    worker.close()
+
+
+def test_a_disk_without_room_for_a_log_does_not_stop_it(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "log":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return usual(path, *arguments, **options)
+
+    usual = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    worker = Worker(served, title="animat.brain talks", log=tmp_path / "log")
+    assert worker.call("say", "words") == 2
+    worker.close()
 
 
 def test_close_leaves_nothing(served: str, tmp_path: Path) -> None:

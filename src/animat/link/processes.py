@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
@@ -51,7 +52,7 @@ class Processes:
             if shutil.which(launch[0]) is None:
                 raise FileNotFoundError(2, os.strerror(2), launch[0])
             launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
-        with log.open("ab") as out:
+        with _opened(log) as out:
             self._launcher = _start([*launch, *command], out)
         self.pid = self._launcher.pid
         self.pidfd = _pidfd(self.pid)
@@ -148,6 +149,16 @@ class Processes:
         if self.pidfd is not None:
             os.close(self.pidfd)
             self.pidfd = None
+
+
+def _opened(log: Path) -> BinaryIO:
+    """Open the log, or, where the disk has no room for another file, what takes everything and keeps nothing."""
+    try:
+        return log.open("ab")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return Path(os.devnull).open("ab")
 
 
 def _start(command: Sequence[str], out: BinaryIO) -> subprocess.Popen[bytes]:

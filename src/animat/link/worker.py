@@ -137,7 +137,7 @@ class Worker:
                 f"cannot listen at {listen!r} ({error.strerror}); see `{setting}: {{address: ..}}`"
             ) from None
         python = python or sys.executable
-        command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title))]
+        command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title, direct=bool(launch)))]
         try:
             self._processes = Processes(launch, command, self.log)
         except OSError as error:
@@ -245,10 +245,11 @@ class Worker:
         """Return the end of the worker's log."""
         return telling.last_words(self.log, self._log_start, lines)
 
-    def _invite(self, title: str) -> Path:
-        """Write the invitation, for the user's eyes only."""
+    def _invite(self, title: str, *, direct: bool) -> Path:
+        """Write the invitation, for the user's eyes only; `direct` if processes here write into the log themselves."""
         here = self._listener
-        invitation = Invitation(here.address, here.token, self.serve, title, here.processes, here.keys)
+        log = str(self.log.absolute()) if direct and here.keys is None else None
+        invitation = Invitation(here.address, here.token, self.serve, title, here.processes, here.keys, log)
         file = self._folder / "invitation"
         file.touch(0o600)
         file.write_bytes(encode(invitation))
