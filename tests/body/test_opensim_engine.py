@@ -11,7 +11,7 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel, Closure, Joint, Link
 from animat.body.opensim.quiet import import_opensim
 from animat.errors import AnimatError
-from animat.link import WorkerDied
+from animat.link import WorkerDied, WorkerHung
 
 pytest.importorskip("opensim")
 osim = import_opensim()
@@ -57,12 +57,21 @@ def sensed(info, reply, name):
         ({"accuracy": 0}, "between 0 and 1"),
         ({"limit_stiffness": "1 N"}, "limit_stiffness"),
         ({"limit_transition": -1}, "positive"),
+        ({"patience": "0 s"}, "patience must be positive"),
         ({"process": "no"}, "true or false"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, words):
     with pytest.raises(AnimatError, match=words):
         make_body_engine("opensim", settings)
+
+
+def test_a_step_has_the_patience_that_is_set():
+    engine = make_body_engine("opensim", {"patience": "1 s", "tendon": "rigid"})
+    info = engine.load(load_body(FORELIMB))
+    os.kill(engine.pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHung, match=r"did not answer 'advance' within 1\.?\d* s"):
+        engine.advance(info.rest(), STEP)
 
 
 def test_a_setting_of_another_engine_is_refused():

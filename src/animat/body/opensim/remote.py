@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from typing import Any
 
 import numpy as np
@@ -55,8 +54,14 @@ class OpenSimLink:
     def load(self, model: BodyModel) -> BodyInfo:
         """See `BodyEngine.load`."""
         self.close()
-        self._worker = Worker("animat.body.opensim.worker", title=f"animat.body opensim {model.name}", setting="body")
-        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=math.inf)
+        patience_s = self._settings.patience
+        self._worker = Worker(
+            "animat.body.opensim.worker",
+            title=f"animat.body opensim {model.name}",
+            patience_s=patience_s,
+            setting="body",
+        )
+        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=10 * patience_s)
         return info
 
     def read(self) -> BodyReply:

@@ -27,6 +27,7 @@ _UNITS = {
     "limit_stiffness": "N m / rad",
     "limit_damping": "N m s / rad",
     "limit_transition": "rad",
+    "patience": "s",
 }
 
 
@@ -38,7 +39,8 @@ class OpenSimSettings(msgspec.Struct, frozen=True, kw_only=True):
     stiff bodies, of relative `accuracy` (coarser than 1e-4 is wrong by hundredths of a radian and no faster). Limits
     hold a joint by a spring and a damper that set in over `limit_transition` (N m/rad, N m s/rad, rad; the same numbers
     in N/m, N s/m, m for slides): trajectories depend on them. The defaults are nearly as hard as MuJoCo's; a tenth of
-    them, 0.1 N m/degree over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian.
+    them, 0.1 N m/degree over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian. A step
+    that takes longer than `patience` (s), and than 20 times the slowest so far, hangs; loading has ten times as long.
     """
 
     tendon: str = "compliant"
@@ -47,6 +49,7 @@ class OpenSimSettings(msgspec.Struct, frozen=True, kw_only=True):
     limit_stiffness: float = math.degrees(1.0)
     limit_damping: float = math.degrees(5e-3)
     limit_transition: float = 0.0005
+    patience: float = 60.0
 
 
 def read_settings(settings: Mapping[str, Any]) -> OpenSimSettings:
@@ -72,6 +75,8 @@ def read_settings(settings: Mapping[str, Any]) -> OpenSimSettings:
         raise AnimatError(f"accuracy lies between 0 and 1, for example 1e-5; got {found.accuracy!r}")
     if found.limit_stiffness <= 0 or found.limit_damping < 0 or found.limit_transition <= 0:
         raise AnimatError("limit_stiffness and limit_transition must be positive, limit_damping not negative")
+    if found.patience <= 0:
+        raise AnimatError(f"patience must be positive, for example 60 s; got {found.patience:g} s")
     return found
 
 
