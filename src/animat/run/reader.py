@@ -29,7 +29,7 @@ from animat.run.format import (
 )
 from animat.run.spikes import read_populations, read_shards, shards
 
-__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream"]
+__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream", "whole_batches"]
 
 _TICKS_PER_S = 1e9
 
@@ -52,16 +52,23 @@ def open_run(folder: str | Path) -> Run:
 
 def read_stream(path: Path) -> pa.Table | None:
     """Return the whole record batches of an Arrow stream file, or None if not even its schema is whole."""
+    found = whole_batches(path)
+    return None if found is None else found[0]
+
+
+def whole_batches(path: Path) -> tuple[pa.Table, int] | None:
+    """Return the whole record batches of an Arrow stream file and the byte that the last of them ends at."""
     try:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            batches = []
+            batches, end = [], file.tell()
             try:
                 for batch in stream:
                     batch.validate(full=True)
                     batches.append(batch)
+                    end = file.tell()
             except (pa.ArrowException, OSError):
                 pass
-            return pa.Table.from_batches(batches, stream.schema)
+            return pa.Table.from_batches(batches, stream.schema), end
     except (pa.ArrowException, OSError):
         return None
 
@@ -132,11 +139,9 @@ class Run:
     @cached_property
     def spikes(self) -> pa.Table:
         """Recorded spikes: population, index, tick, sorted by (tick, population, index)."""
-        if shards(self.folder):
-            return read_shards(self.folder)
         table = read_stream(self.folder / table_file("spikes"))
         if table is None:
-            return SPIKES_SCHEMA.empty_table()
+            return read_shards(self.folder) if shards(self.folder) else SPIKES_SCHEMA.empty_table()
         if not table.schema.equals(SPIKES_SCHEMA):
             raise AnimatError(
                 "this table does not hold spikes; the file is damaged", file=self.folder / table_file("spikes")
@@ -221,6 +226,32 @@ class Run:
             else 0.0
             for name, (times, rates) in self.rate_history().items()
         }
+
+    def spike_counts(self) -> dict[str, int]:
+        """Return how often every population fired, recorded or not."""
+        found: dict[str, int] = {}
+        for brain, populations in read_populations(self.folder).items():
+            table = self.table(counts_table(brain))
+            column = next(iter(columns_of(table.schema)), None)
+            if column is not None and column.size == len(populations):
+                totals = column_values(table, column).sum(axis=0)
+                found |= {one.name: int(total) for one, total in zip(populations, totals, strict=True)}
+        return found
+
+    @cached_property
+    def _step_ends(self) -> list[NDArray[Any]]:
+        names = ("signals", "body", *(counts_table(brain) for brain in read_populations(self.folder)))
+        return [self.profile.get("tick", np.zeros(0)), *(np.asarray(self._known_table(name)["tick"]) for name in names)]
+
+    @property
+    def end(self) -> int:
+        """The tick at which the recording ends: the last that any of its tables holds."""
+        return int(max((ticks[-1] for ticks in self._step_ends if len(ticks)), default=self.start))
+
+    @property
+    def steps(self) -> int:
+        """How many steps were recorded: the rows of the longest of its tables."""
+        return max(map(len, self._step_ends))
 
     @cached_property
     def spike_hash(self) -> str:
