@@ -29,7 +29,7 @@ from animat.run.format import (
 )
 from animat.run.spikes import read_populations, read_shards, shards
 
-__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream", "whole_batches"]
+__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream", "table_hash", "whole_batches"]
 
 _TICKS_PER_S = 1e9
 
@@ -238,20 +238,35 @@ class Run:
                 found |= {one.name: int(total) for one, total in zip(populations, totals, strict=True)}
         return found
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it failed or was killed, so that its tables may end at different times."""
+        return self.summary.get("state") not in ("completed", "stopped")
+
     @cached_property
-    def _step_ends(self) -> list[NDArray[Any]]:
+    def _step_ends(self) -> dict[str, NDArray[Any]]:
+        """The ends of the recorded steps, in each of the tables that have columns."""
         names = ("signals", "body", *(counts_table(brain) for brain in read_populations(self.folder)))
-        return [self.profile.get("tick", np.zeros(0)), *(np.asarray(self._known_table(name)["tick"]) for name in names)]
+        tables = {name: self._known_table(name) for name in names}
+        return {name: np.asarray(table["tick"]) for name, table in tables.items() if table.num_columns > 1}
 
     @property
     def end(self) -> int:
-        """The tick at which the recording ends: the last that any of its tables holds."""
-        return int(max((ticks[-1] for ticks in self._step_ends if len(ticks)), default=self.start))
+        """The tick at which the recording ends: the last in any of its tables."""
+        found = [*self._step_ends.values(), self.profile.get("tick", np.zeros(0))]
+        return int(max((ticks[-1] for ticks in found if len(ticks)), default=self.start))
+
+    @property
+    def whole_until(self) -> int:
+        """The tick up to which all of its tables reach."""
+        return int(
+            min((ticks[-1] if len(ticks) else self.start for ticks in self._step_ends.values()), default=self.end)
+        )
 
     @property
     def steps(self) -> int:
         """How many steps were recorded: the rows of the longest of its tables."""
-        return max(map(len, self._step_ends))
+        return max(map(len, [*self._step_ends.values(), self.profile.get("tick", ())]))
 
     @cached_property
     def spike_hash(self) -> str:
@@ -268,12 +283,12 @@ class Run:
     @cached_property
     def signal_hash(self) -> str:
         """SHA-256 over names, units, ticks and values of all signals."""
-        return _table_hash(self.signals)
+        return table_hash(self.signals)
 
     @cached_property
     def body_hash(self) -> str:
         """SHA-256 over ticks, link poses and muscle paths."""
-        return _table_hash(self.body)
+        return table_hash(self.body)
 
     def hashes(self) -> dict[str, str]:
         """Return the three hashes that two runs are compared by."""
@@ -312,7 +327,8 @@ def _step_lengths(ticks: NDArray[np.int64], start: int) -> NDArray[np.float64]:
     return np.maximum(np.diff(ticks, prepend=start), 1) / _TICKS_PER_S
 
 
-def _table_hash(table: pa.Table) -> str:
+def table_hash(table: pa.Table) -> str:
+    """Return the SHA-256 over names, units, ticks and values of a table."""
     digest = hashlib.sha256()
     columns = columns_of(table.schema)
     digest.update(json.dumps([(one.name, one.unit, one.shape, one.dtype) for one in columns]).encode())
