@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,12 +264,13 @@ def test_a_resumed_run_is_verified_from_its_checkpoint(pendulum, tmp_path):
         return verify(tmp_path / "rest", None, lambda _what, _done: None).verdict
 
     assert verdict() == "identical"
-    about = tmp_path / "whole" / "checkpoints" / "100ms" / "checkpoint.json"
-    content = json.loads(about.read_text())
-    about.write_text(json.dumps({**content, "id": "another"}))
+    go(rich(pendulum, duration="200 ms"), tmp_path / "other", *COMPACT, plan=at(100))
+    place = tmp_path / "whole" / "checkpoints" / "100ms"
+    shutil.rmtree(place)
+    shutil.copytree(tmp_path / "other" / "checkpoints" / "100ms", place)
     with pytest.raises(AnimatError, match="was replaced since"):
         verdict()
-    about.unlink()
+    (place / "checkpoint.json").unlink()
     with pytest.raises(AnimatError, match="went on from a checkpoint that cannot be used any more"):
         verdict()
 
@@ -328,7 +330,7 @@ def test_a_torn_checkpoint_is_never_taken_for_a_whole_one(whole, tmp_path):
     core = place / "brain.brain" / "core.state"
     core.write_bytes(core.read_bytes()[:-1])
     for path in (whole, place):
-        with pytest.raises(AnimatError, match=r"not whole: brain.brain/core.state has \d+ bytes instead of"):
+        with pytest.raises(AnimatError, match=r"is damaged: brain.brain/core.state has \d+ bytes instead of"):
             find_checkpoint(path)
     core.unlink()
     with pytest.raises(AnimatError, match=r"core\.state is missing"):
@@ -343,6 +345,41 @@ def test_a_torn_checkpoint_is_never_taken_for_a_whole_one(whole, tmp_path):
         find_checkpoint(whole / "checkpoints" / "10ms")
     with pytest.raises(AnimatError, match="no such run"):
         find_checkpoint(tmp_path / "nothing")
+
+
+def test_a_flipped_bit_anywhere_is_refused(whole):
+    """Whatever file it is in: what was written is what goes on, or nothing does."""
+    place = whole / "checkpoints" / "40ms"
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    assert [str(path.relative_to(place)) for path in files] == [
+        "brain.brain/brain.msgpack",
+        "brain.brain/core.state",
+        "checkpoint.json",
+        "state.msgpack",
+    ]
+    rng = np.random.default_rng(1)
+    for path in files:
+        content = path.read_bytes()
+        for position in rng.integers(0, len(content), 100):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << rng.integers(8)
+            if path.name == "checkpoint.json" and damaged.split() == content.split():
+                continue
+            path.write_bytes(damaged)
+            with pytest.raises(AnimatError, match=r"is damaged|cannot be read|another version") as caught:
+                find_checkpoint(whole)
+            assert path.name in str(caught.value) or "list of files was changed" in str(caught.value)
+        path.write_bytes(content)
+    assert find_checkpoint(whole).tick == 40 * MS
+
+
+def test_a_checkpoint_without_hashes_is_refused_as_of_another_version(whole):
+    about = whole / "checkpoints" / "40ms" / "checkpoint.json"
+    content = {key: value for key, value in json.loads(about.read_text()).items() if key != "sha256"}
+    files = {name: file["bytes"] for name, file in content["files"].items()}
+    about.write_text(json.dumps({**content, "format": 1, "files": files}))
+    with pytest.raises(AnimatError, match="another version of animat, which kept no hashes of its files; go on with"):
+        find_checkpoint(whole)
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_run_goes_on(pendulum, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ __all__ = ["verify"]
 def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
     """Repeat the run in `folder` into `out` (``folder/verify`` by default) for as many steps, and compare the two.
 
-    A run that went on from a checkpoint is repeated from there.
+    A run that went on from a checkpoint is repeated from there. Of one that was cut off, what both have is compared.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def verify(folder: Path, out: Path | None, progress: Progress) -> Comparison:
         raise AnimatError(
             f"{folder} does not hold a run that can be repeated: its manifest.json or experiment/ is missing"
         )
-    steps = int(summary.get("steps") or len(run.profile.get("step", ())))
+    steps = int(summary.get("steps") or run.steps)
     if not steps:
         raise AnimatError(f"the run in {folder} has no finished step to compare")
     place = out or folder / "verify"
