@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -24,12 +23,14 @@ import zmq
 import zmq.auth
 
 from animat.errors import AnimatError, told
+from animat.link.identity import identity_of
+from animat.link.leftovers import fits_a_socket, private_folder
 from animat.run.files import plain
 
 __all__ = ["PROTOCOL", "REQUEST_BYTES", "Command", "ControlEndpoint"]
 
 #: Version of the control protocol, stated in `control.json`.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: Commands of one client that may wait for the next step boundary; bytes of one request; requests that wait unread.
 _UNANSWERED, REQUEST_BYTES, _REQUESTS_QUEUED = 64, 32 * 1024**2, 64
@@ -115,7 +116,7 @@ class ControlEndpoint:
 
     def description(self) -> dict[str, Any]:
         """Return what `control.json` says: protocol, addresses, process, keys (tcp only)."""
-        return {"protocol": PROTOCOL, "pid": os.getpid(), **self.addresses, **self._keys}
+        return {"protocol": PROTOCOL, "process": msgspec.to_builtins(identity_of()), **self.addresses, **self._keys}
 
     def look(self) -> None:
         """Take note of who listens to what (loop's thread only, once a step)."""
@@ -159,13 +160,12 @@ class ControlEndpoint:
             if address.startswith("ipc://"):
                 Path(address.removeprefix("ipc://")).unlink(missing_ok=True)
         if self._made is not None:
-            with suppress(OSError):
-                self._made.rmdir()
+            shutil.rmtree(self._made, ignore_errors=True)
 
     def _bind_unix(self, folder: Path) -> dict[str, str]:
         place = folder.resolve()
-        if len(os.fsencode(place / "control.stream")) > 100:
-            place = self._made = Path(tempfile.mkdtemp(prefix="animat-"))
+        if not fits_a_socket(place / "control.stream"):
+            place = self._made = private_folder()
         addresses = {"commands": f"ipc://{place / 'control.sock'}", "streams": f"ipc://{place / 'control.stream'}"}
         mask = os.umask(0o177)
         try:
@@ -182,7 +182,7 @@ class ControlEndpoint:
 
         server_public, server_secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
-        certificates = Path(tempfile.mkdtemp(prefix="animat-keys-"))
+        certificates = private_folder()
         (certificates / "client.key").write_text(f'metadata\ncurve\n    public-key = "{client_public.decode()}"\n')
         self._auth = ThreadAuthenticator(self._context)
         self._auth.start()

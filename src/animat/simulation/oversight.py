@@ -63,11 +63,11 @@ def oversee(sim: Running, watcher: Watcher | None) -> Iterator[None]:
     def interrupt(number: int, _frame: FrameType | None) -> None:
         if watcher is not None:
             watcher.heard(number)
-        again, ended = sim.asked.signal is not None, sim.state in FINAL
-        sim.asked.signal = number
-        if ended:
+        if sim.state in FINAL:
             return
-        if again or sim.asked.stop is not None:
+        again = sim.asked.stop is not None
+        sim.asked.signal = number
+        if again:
             raise Abandon
         ask_to_stop(sim, _REASONS[signal.Signals(number)])
 

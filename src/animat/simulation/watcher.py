@@ -21,6 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from animat.link.identity import Identity, alive, identity_of
+
 __all__ = ["CRASH", "PATIENCE_S", "Watcher"]
 
 #: File that gets Python's own account of a crash while the simulation runs.
@@ -83,16 +85,16 @@ class Watcher:
             self._line.send(bytes([_HEARD + number]))
 
 
-def _watch(folder: Path, pid: int, line: socket.socket) -> None:
-    """Follow the process `pid` until it lets go of the line or dies, then see to the folder."""
+def _watch(folder: Path, simulation: Identity, line: socket.socket) -> None:
+    """Follow the simulation's process until it lets go of the line or dies, then see to the folder."""
     asked = heard = 0
     limit: float | None = None
-    while _alive(pid):
+    while alive(simulation):
         left = _LOOK_S if limit is None else max(0.0, limit - time.monotonic())
         ready = select.select([line], [], [], left)[0]
         if asked >= 4 or (limit is not None and time.monotonic() >= limit):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(simulation.pid, signal.SIGKILL)
         if not ready:
             continue
         said = line.recv(4096)
@@ -101,18 +103,24 @@ def _watch(folder: Path, pid: int, line: socket.socket) -> None:
         asked += sum(byte in _ENDING for byte in said)
         heard += sum(byte - _HEARD in _ENDING for byte in said)
         limit = time.monotonic() + PATIENCE_S if asked >= 2 and heard < asked else None
-    _see_to(folder, pid)
+    _see_to(folder, simulation)
 
 
-def _see_to(folder: Path, pid: int) -> None:
+def _see_to(folder: Path, simulation: Identity) -> None:
     """Finish the folder of a simulation that did not do so itself."""
-    while _alive(pid) and (folder / "control.json").exists():
+    while alive(simulation) and (folder / "control.json").exists():
         time.sleep(0.05)
-    if not (folder / "control.json").exists():
-        return
-    from animat.run.finish import repair
+    if (folder / "control.json").exists():
+        _finish(folder)
 
-    repair(folder)
+
+def _finish(folder: Path) -> None:
+    from animat.link.leftovers import remove_leftovers
+    from animat.run.repair import repair
+
+    with contextlib.suppress(Exception):
+        repair(folder, _reason(folder), ended=True)
+    remove_leftovers()
 
 
 def _reason(folder: Path) -> str:
@@ -128,14 +136,11 @@ def _reason(folder: Path) -> str:
     return "the simulation's process ended without a word: it was killed, or a function ended it"
 
 
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in ("Z", "X")
-    except (OSError, IndexError):
-        return False
-
-
 if __name__ == "__main__":
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
-    _watch(Path(sys.argv[1]), int(sys.argv[2]), socket.socket(fileno=os.dup(0)))
+    watched = identity_of(int(sys.argv[2]))
+    if watched is not None:
+        _watch(Path(sys.argv[1]), watched, socket.socket(fileno=os.dup(0)))
+    else:
+        _finish(Path(sys.argv[1]))
