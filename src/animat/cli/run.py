@@ -135,7 +135,9 @@ def _show(sim: Running, folder: Path, report: bool) -> None:
     run = open_run(folder)
     summary = run.summary or {}
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("state", str(sim.state) + (f" ({sim.reason})" if sim.reason else ""))
+    aside = summary.get("transfer_functions_put_aside", [])
+    but = f", but for {', '.join(one['function'] for one in aside)}: put aside, see below" if aside else ""
+    table.add_row("state", str(sim.state) + (f" ({sim.reason})" if sim.reason else "") + but)
     since = f", from {format_time(sim.start)} on" if sim.start else ""
     table.add_row("simulated", format_time(round(summary.get("simulated_ms", 0) * 1e6)) + since)
     if summary.get("real_time_factor"):
@@ -156,8 +158,8 @@ def _show(sim: Running, folder: Path, report: bool) -> None:
     if report:
         table.add_row("report", str(folder / "report.html"))
     console.print(table)
-    for aside in summary.get("transfer_functions_put_aside", []):
-        errors.print(f"[bold red]put aside:[/] {escape(aside['function'])}: {escape(aside['problem'])}")
+    for one in aside:
+        errors.print(f"[bold red]put aside:[/] {escape(one['function'])}: {escape(one['problem'])}")
 
 
 def _length(comparison: dict[str, Any], which: str) -> str:

@@ -188,6 +188,10 @@ class ExperimentPart(_Part):
     body: BodyPart | None = None
     bodies: dict[str, BodyPart] = Field(default_factory=dict)
     transfer_functions: list[FileName] = Field(default_factory=list)
+    on_error: Literal["put aside", "stop"] = Field(
+        "put aside",
+        description="what happens when a transfer function fails: it rests and the others go on, or the run fails",
+    )
     record: RecordPart = Field(default_factory=RecordPart)
     parameters: dict[str, Any] = Field(default_factory=dict)
     variants: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from animat.simulation.commands import immediate, note_internal_error
 from animat.simulation.course import end, fail
 from animat.simulation.driver import serve
 from animat.simulation.ending import close
-from animat.simulation.lifecycle import FINAL
+from animat.simulation.lifecycle import FINAL, State
 from animat.simulation.oversight import INTERRUPTED, oversee, time_limit
 from animat.simulation.replay import Earlier, Replay
 from animat.simulation.running import Running
@@ -58,14 +58,22 @@ def conduct(
             on_open(sim)
             with time_limit(sim, sim.experiment.part.timeout if until is None else None):
                 serve(sim, start=start, until=until, pace=pace, plan=plan, replay=replay)
-        except AnimatError as error:
-            fail(sim, str(error))
         except (KeyboardInterrupt, Interruption):
-            if sim.state not in FINAL:
-                end(sim, "stop", sim.asked.stop or INTERRUPTED)
+            _stopped(sim)
         except Exception as error:
-            note_internal_error(sim)
-            fail(sim, f"internal error, please report it: {told(error)} (traceback in events.jsonl)")
+            if sim.asked.stop is not None and sim.state is State.CREATED:
+                # What is broken off may fail in any way: a library that is being imported says ImportError.
+                _stopped(sim)
+            elif isinstance(error, AnimatError):
+                fail(sim, str(error))
+            else:
+                note_internal_error(sim)
+                fail(sim, f"internal error, please report it: {told(error)} (traceback in events.jsonl)")
         finally:
             close(sim)
     return sim
+
+
+def _stopped(sim: Running) -> None:
+    if sim.state not in FINAL:
+        end(sim, "stop", sim.asked.stop or INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def execute(
     plan: Plan | None = None,
     on_open: Callable[[Running], None] = lambda _sim: None,
 ) -> Running:
-    """Build, run and finish; returns the ended simulation, whose `state`, `reason` and `error` say how it went.
+    """Build, run and finish; return the ended simulation, whose `state`, `reason` and `error` say how it went.
+
+    One that fails before any brain was started, because something in its description is wrong, leaves no folder.
 
     Parameters
     ----------
@@ -61,6 +64,7 @@ def execute(
         check_resume(experiment, checkpoint)
     if plan is not None:
         plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
+    fresh = not folder.exists()
     sim = Running(experiment, folder, progress=progress, tcp=tcp, checkpoint=checkpoint)
     try:
         keep_description(experiment, folder)
@@ -69,6 +73,9 @@ def execute(
         close(sim)
         return sim
     conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
+    if sim.state is State.FAILED and fresh and not sim.engines.links:
+        shutil.rmtree(folder, ignore_errors=True)
+        return sim
     if experiment.part.compare is not None and sim.state is State.COMPLETED:
         run_comparison(sim, progress)
     if report:

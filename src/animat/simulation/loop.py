@@ -28,6 +28,7 @@ from animat.transfer.bind import Bound
 from animat.transfer.board import Board
 from animat.transfer.interruption import Interruption, StopFunction
 from animat.transfer.load import error_place
+from animat.units import format_time
 
 __all__ = ["BodyStart", "BrainStart", "ClosedLoop", "Finished", "Problem"]
 
@@ -204,7 +205,7 @@ class ClosedLoop:
             except Interruption:
                 raise
             except BaseException as error:
-                bound.problem = told(error)
+                bound.problem = f"{told(error)} (at {format_time(self.time)})"
                 line = error_place(error, function.file)
                 finished.problems.append(Problem(function.name, bound.problem, function.file, line))
                 self._rest_sources(bound)

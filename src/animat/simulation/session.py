@@ -71,13 +71,18 @@ def load(
             time.sleep(0.02)
         simulation = Simulation(folder, process)
         try:
-            while simulation.state == "created":
+            while process.poll() is None and simulation.state == "created":
                 time.sleep(0.05)
-            if process.poll() is not None:
-                raise AnimatError(_last_words(process, words))
+        except AnimatError:
+            if process.poll() is None:
+                simulation.close()
+                raise
         except BaseException:
             simulation.close()
             raise
+        if process.poll() is not None:
+            simulation.close()
+            raise AnimatError(_last_words(process, words))
     return simulation
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
+from animat.errors import AnimatError
 from animat.simulation.course import tell
 from animat.simulation.effects import carry_out
 from animat.simulation.loop import Problem
 from animat.simulation.running import Running
 from animat.simulation.streams import publish_step
 from animat.transfer.words import take_words
-from animat.units import format_time
 
 __all__ = ["step"]
 
@@ -33,8 +33,9 @@ def step(sim: Running) -> None:
     brain_replies, body_replies = engines.finish(*loop.due())
     t3 = clock()
     finished = loop.finish(brain_replies, body_replies)
+    stops = sim.experiment.part.on_error == "stop"
     for problem in finished.problems:
-        _put_aside(sim, problem)
+        _note(sim, problem, "failed" if stops else "failed and was put aside")
     for kind, text in take_words():
         tell(sim, text) if kind == "message" else sim.writer.event("log", loop.time, text=text)
     t4 = clock()
@@ -47,17 +48,23 @@ def step(sim: Running) -> None:
     sim.profile.add(sim.writer, sim.steps, loop.time, brain_replies, (t0, t1, t2, t3, t4, t5, t6), finished.transfer_s)
     duration = sim.experiment.part.duration
     sim.progress("simulating", None if duration is None else loop.time / duration)
+    if stops and finished.problems:
+        first = finished.problems[0]
+        raise AnimatError(
+            f"transfer function {first.function} failed, and `on_error: stop` ends the run then: {first.text}",
+            file=first.file,
+            line=first.line,
+        )
 
 
-def _put_aside(sim: Running, problem: Problem) -> None:
-    time = sim.loop.time
+def _note(sim: Running, problem: Problem, what: str) -> None:
     sim.writer.event(
         "transfer_function_failed",
-        time,
+        sim.loop.time,
         function=problem.function,
         file=problem.file,
         line=problem.line,
         text=problem.text,
     )
     where = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
-    tell(sim, f"{where}: {problem.function} failed at {format_time(time)} and was put aside: {problem.text}")
+    tell(sim, f"{where}: {problem.function} {what}: {problem.text}")

@@ -131,9 +131,12 @@ def _reason(folder: Path) -> str:
         crash.unlink()
     except OSError:
         text = ""
-    if text:
-        return f"the simulation's process crashed: {' '.join(text.split())[:1000]}"
-    return "the simulation's process ended without a word: it was killed, or a function ended it"
+    if not text:
+        return "the simulation's process ended without a word: it was killed, or a function ended it"
+    what, *lines = text.splitlines()
+    frames = [line.strip() for line in lines if line.strip().startswith("File ")]
+    own = [frame for frame in frames if not frame.startswith('File "/')]
+    return f"the simulation's process crashed: {what}" + "".join(f"; {frame}" for frame in (own or frames)[:1])
 
 
 if __name__ == "__main__":
