@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 __all__ = [
+    "STANDARD_GRAVITY",
     "Actuator",
     "BodyModel",
     "Closure",
@@ -59,6 +60,8 @@ Quaternion = tuple[Number, Number, Number, Number]
 Colour = tuple[Number, Number, Number, Number]
 UPRIGHT: Quaternion = (1.0, 0.0, 0.0, 0.0)
 ORIGIN: Place = (0.0, 0.0, 0.0)
+#: m/s^2.
+STANDARD_GRAVITY = (0.0, 0.0, -9.81)
 
 
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,15 +280,17 @@ class BodyModel(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     source: SourceFile | None = None
-    gravity: tuple[Acceleration, Acceleration, Acceleration] = (0.0, 0.0, -9.81)
+    #: None leaves it to a source file, else `STANDARD_GRAVITY`.
+    gravity: tuple[Acceleration, Acceleration, Acceleration] | None = None
     #: Time step of engines with a fixed one; None leaves it to a source file, else 0.5 ms.
     timestep: Ticks | None = None
     links: tuple[Link, ...] = ()
     joints: tuple[Joint, ...] = ()
     closures: tuple[Closure, ...] = ()
     muscles: tuple[Muscle, ...] = ()
-    #: Whether a muscle's control is its excitation, which activation follows, or the activation itself.
-    activation_dynamics: bool = False
+    #: Whether a muscle's control is its excitation, which activation follows, or the activation itself. None leaves a
+    #: source file's own muscles as they are; for others it is false.
+    activation_dynamics: bool | None = None
     actuators: tuple[Actuator, ...] = ()
     drives: tuple[Drive, ...] = ()
     contacts: tuple[Contact, ...] = ()
