@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from animat.body.model import STANDARD_GRAVITY, BodyModel
+import msgspec
+
+from animat.body.model import EARTH, BodyModel
 from animat.body.opensim.described import add_links, add_parts
 from animat.body.opensim.quiet import import_opensim
 from animat.body.opensim.settings import OpenSimSettings
@@ -15,8 +17,20 @@ from animat.errors import AnimatError, unknown_name
 
 __all__ = ["Built", "build"]
 
-#: Sections of a description that add nothing to an .osim file.
-_NOT_IN_FILES = ("links", "joints", "drives", "contacts", "rangefinders", "eyes")
+#: Entries of a description that act on a file's model, or on what is added to it.
+_FOR_FILES = (
+    "name",
+    "source",
+    "gravity",
+    "closures",
+    "muscles",
+    "activation_dynamics",
+    "actuators",
+    "objects",
+    "rewards",
+    "magnets",
+    "focus",
+)
 
 
 @dataclass
@@ -88,7 +102,7 @@ def _new(model: BodyModel, settings: OpenSimSettings) -> Any:
         )
     opened = osim.Model()
     opened.setName(model.name)
-    opened.setGravity(osim.Vec3(*(STANDARD_GRAVITY if model.gravity is None else model.gravity)))
+    opened.setGravity(osim.Vec3(*(model.gravity or EARTH)))
     add_links(opened, model, settings.limits)
     opened.finalizeConnections()
     return opened
@@ -102,14 +116,12 @@ def _read(model: BodyModel, settings: OpenSimSettings) -> Any:
         raise AnimatError(
             f"OpenSim reads .osim files only, not {source.kind.upper()}; write `engine: mujoco`", file=source.path
         )
-    for section in _NOT_IN_FILES:
-        if getattr(model, section):
+    for entry in msgspec.structs.fields(BodyModel):
+        if entry.name not in _FOR_FILES and getattr(model, entry.name) != entry.default:
             raise AnimatError(
-                f"an .osim file takes no {section} such as {getattr(model, section)[0].name!r}; what can be added to "
-                "it: closures, muscles, actuators, objects, rewards, magnets"
+                f"`{entry.name}` does not act on an .osim file: OpenSim has no part of this kind, or the file itself "
+                f"says it; what does: {', '.join(_FOR_FILES[2:])}"
             )
-    if model.timestep is not None:
-        raise AnimatError("`timestep` does not act on an .osim file: OpenSim chooses its steps by `accuracy`")
     for name in ("limit_stiffness", "limit_damping", "limit_transition"):
         if getattr(settings, name) is not None:
             raise AnimatError(f"`{name}` does not act on an .osim file, which has its own limits")
