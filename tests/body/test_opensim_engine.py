@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel, Closure, Joint, Link
 from animat.body.opensim.quiet import import_opensim
 from animat.errors import AnimatError
-from animat.link import WorkerDied
+from animat.link import WorkerDied, WorkerHung
 
 pytest.importorskip("opensim")
 osim = import_opensim()
@@ -58,6 +59,8 @@ def sensed(info, reply, name):
         ({"limit_stiffness": "1 N"}, "limit_stiffness"),
         ({"limit_transition": -1}, "positive"),
         ({"process": "no"}, "true or false"),
+        ({"patience_s": 0}, "longer than 0 s"),
+        ({"patience_s": 5, "process": False}, "a process of its own"),
     ],
 )
 def test_a_wrong_setting_is_named(settings, words):
@@ -158,9 +161,36 @@ def test_a_killed_worker_is_reported_at_once(beside):
     info = beside.load(load_body(FORELIMB))
     os.kill(beside.pid, signal.SIGKILL)
     began = time.monotonic()
-    with pytest.raises(WorkerDied, match="SIGKILL"):
+    with pytest.raises(WorkerDied, match=r"OpenSim's process of 'mouse-forelimb'.*SIGKILL"):
         beside.advance(info.rest(), STEP)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("call", ["advance", "save"])
+def test_a_stopped_worker_is_killed_once_patience_is_over(call):
+    engine = make_body_engine("opensim", {"tendon": "rigid", "patience_s": 1.0})
+    info = engine.load(load_body(FORELIMB))
+    pid = engine.pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHung, match="OpenSim's process of 'mouse-forelimb' is lost"):
+        engine.advance(info.rest(), STEP) if call == "advance" else engine.save()
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(WorkerHung, match="is lost"):
+        engine.read()
+    engine.close()
+
+
+def test_a_model_that_takes_for_ever_to_build_is_given_up(tmp_path):
+    """A fifo that nobody writes to: OpenSim waits for its text."""
+    path = tmp_path / "endless.osim"
+    path.write_text("<OpenSimDocument/>")
+    model = load_body(path)
+    path.unlink()
+    os.mkfifo(path)
+    engine = make_body_engine("opensim", {"patience_s": 0.2})
+    with pytest.raises(WorkerHung, match="OpenSim's process of 'endless' is lost"):
+        engine.load(model)
+    engine.close()
 
 
 def test_what_opensim_cannot_run_is_refused(here):

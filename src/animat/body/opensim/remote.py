@@ -14,6 +14,7 @@ from animat.body.opensim.settings import OpenSimSettings, read_settings
 from animat.body.opensim.wire import PackedReply, unpack
 from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
 from animat.errors import AnimatError
+from animat.link.errors import WorkerDied, WorkerHung
 from animat.link.worker import Worker
 
 __all__ = ["OpenSimLink", "make_opensim_engine"]
@@ -64,6 +65,7 @@ class OpenSimLink:
     def load(self, model: BodyModel) -> BodyInfo:
         """See `BodyEngine.load`."""
         self.close()
+        self._name = model.name
         self._worker = Worker(
             "animat.body.opensim.worker",
             title=f"animat.body opensim {model.name}",
@@ -107,4 +109,7 @@ class OpenSimLink:
     def _call(self, method: str, *arguments: Any, reply: Any, limit_s: float | None = None) -> Any:
         if self._worker is None:
             raise AnimatError("this body engine has no model; call load first")
-        return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s)
+        try:
+            return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s)
+        except (WorkerDied, WorkerHung) as error:
+            raise type(error)(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None
