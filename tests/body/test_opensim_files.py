@@ -388,6 +388,6 @@ def test_what_added_parts_name_must_be_in_the_file(parts, words, tmp_path, here)
 def test_a_component_that_opensim_does_not_have_is_named(tmp_path, here):
     path = arm(tmp_path, "Thelen2003Muscle")
     path.write_text(path.read_text().replace("Thelen2003Muscle", "PistonActuator"))
-    with pytest.raises(AnimatError, match="PistonActuator") as caught:
+    with pytest.raises(AnimatError, match="it needs PistonActuator, which OpenSim") as caught:
         here.load(load_body(path))
     assert caught.value.file == str(path)

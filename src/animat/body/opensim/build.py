@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -129,7 +130,7 @@ def _read(model: BodyModel, settings: OpenSimSettings) -> Any:
         opened = osim.Model(source.path)
         opened.finalizeConnections()
     except (RuntimeError, OSError) as error:
-        raise AnimatError(f"OpenSim cannot read this file: {_short(error)}", file=source.path) from None
+        raise AnimatError(f"OpenSim cannot read this file: {_reason(error)}", file=source.path) from None
     if model.gravity is not None:
         opened.setGravity(osim.Vec3(*model.gravity))
     return opened
@@ -276,6 +277,14 @@ def _constants(functions: Any) -> list[Any]:
     """Return the constant functions that count: OpenSim copied those it was given."""
     osim = import_opensim()
     return [osim.Constant.safeDownCast(functions.get(number)) for number in range(functions.getSize())]
+
+
+def _reason(error: BaseException) -> str:
+    unknown = re.search(r"object type '\{(.+?)\}' is not a registered", str(error))
+    if unknown is None:
+        return _short(error)
+    version = import_opensim().GetVersion().split("-")[0]
+    return f"it needs {unknown[1]}, which OpenSim {version} does not have; it belongs to a plugin or to another version"
 
 
 def _short(error: BaseException) -> str:
