@@ -141,7 +141,7 @@ def test_a_files_muscle_is_activated_as_published(kind, tmp_path, here):
     assert seconds == pytest.approx(0.005, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", ["Millard2012EquilibriumMuscle", "Thelen2003Muscle"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_file_keeps_every_promise_of_the_protocol(kind, tmp_path):
     check_body_engine(lambda: make_body_engine("opensim", {"process": False}), load_body(arm(tmp_path, kind)))
 
@@ -376,6 +376,12 @@ def test_a_closure_on_a_file_carries_the_weight(tmp_path, here):
         ("actuators: {servo: {joint: elbow, kind: position}}", "no position actuators such as 'servo'"),
         ("magnets: {pull: {link: hand, home: [0, 0, 0]}}", "'hand'.*rod"),
         ("closures: {tie: {first: hand, second: world}}", "'hand'.*rod"),
+        (
+            "muscles: {m: {path: [{link: hand, position: [0, 0, 0]}, {link: rod, position: [0, 0, 0]}], "
+            "max_isometric_force: 1, optimal_fibre_length: 1, tendon_slack_length: 1}}",
+            "'hand'.*rod",
+        ),
+        ("objects: {rod: {}}", "'rod' is already the name of a body"),
     ],
 )
 def test_what_added_parts_name_must_be_in_the_file(parts, words, tmp_path, here):

@@ -69,6 +69,9 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
     opened = _new(model, settings) if model.source is None else _read(model, settings)
     own = {muscle.getAbsolutePathString() for muscle in opened.getMuscleList()}
     bodies = {"world": opened.getGround()} | _named(opened.getBodyList(), "world")
+    for item in model.objects:
+        if item.name in bodies:
+            raise AnimatError(f"object {item.name!r} is already the name of a body; give it another")
     add_parts(opened, model, bodies)
     for muscle in opened.getMuscleList():
         _choose(muscle, model, settings, own=muscle.getAbsolutePathString() in own)

@@ -61,8 +61,9 @@ class OpenSimEngine:
         with quiet(), self._explained(f"OpenSim cannot build {model.name!r}"):
             built = self._built = build(model, self._settings)
             built.model.equilibrateMuscles(built.state)
+            self._controls = Controls(built, model)
+            sensors = sensor_ports(built, model)
         self._model = model
-        self._controls = Controls(built, model)
         self._now = self._controls.rest.copy()
         self._state = self._osim.State(built.state)
         self._time = 0
@@ -76,7 +77,7 @@ class OpenSimEngine:
             version=self._osim.GetVersion().split("-")[0],
             timestep=1,
             controls=self._controls.ports,
-            sensors=sensor_ports(built, model),
+            sensors=sensors,
             muscles=tuple(built.muscles),
             joints=tuple(built.coordinates),
             links=(*built.bodies, *(item.name for item in model.objects)),
@@ -232,5 +233,5 @@ class OpenSimEngine:
         """Turn OpenSim's errors into the project's."""
         try:
             yield
-        except RuntimeError as error:
+        except (RuntimeError, ValueError, OverflowError) as error:
             raise AnimatError(f"{what}: {' '.join(str(error).split())[:500]}") from None
