@@ -188,8 +188,10 @@ def test_a_model_that_takes_for_ever_to_build_is_given_up(tmp_path):
     path.unlink()
     os.mkfifo(path)
     engine = make_body_engine("opensim", {"patience_s": 0.2})
-    with pytest.raises(WorkerHung, match="OpenSim's process of 'endless' is lost"):
+    with pytest.raises(WorkerHung, match="OpenSim's process of 'endless' is lost") as caught:
         engine.load(model)
+    assert "raise `patience`" in str(caught.value)
+    assert "File " not in str(caught.value)
     engine.close()
 
 

@@ -111,5 +111,12 @@ class OpenSimLink:
             raise AnimatError("this body engine has no model; call load first")
         try:
             return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s)
-        except (WorkerDied, WorkerHung) as error:
-            raise type(error)(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None
+        except WorkerHung as error:
+            # Where in Python it was says nothing: it is OpenSim that takes its time.
+            told, _, _ = error.what.partition("\nCurrent thread")
+            raise WorkerHung(
+                f"OpenSim's process of {self._name!r} is lost: {told}\nIf it only needs longer, raise `patience`; for "
+                "a stiff body try `settings: {integrator: cpodes}`"
+            ) from None
+        except WorkerDied as error:
+            raise WorkerDied(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None
