@@ -157,6 +157,17 @@ def test_a_body_that_diverges_is_an_error_with_the_time(here, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_integrator_that_stops_early_is_an_error(here, monkeypatch):
+    class Halting(osim.Manager):
+        def integrate(self, until):
+            return super().integrate(until / 2)
+
+    info = here.load(load_body(FORELIMB))
+    monkeypatch.setattr(osim, "Manager", Halting)
+    with pytest.raises(AnimatError, match="stopped at 10 ms"):
+        here.advance(info.rest(), STEP)
+
+
 def test_a_killed_worker_is_reported_at_once(beside):
     info = beside.load(load_body(FORELIMB))
     os.kill(beside.pid, signal.SIGKILL)

@@ -162,6 +162,8 @@ class OpenSimEngine:
         manager.setIntegratorAccuracy(self._settings.accuracy)
         manager.initialize(self._state)
         result = manager.integrate(until / 1e9)
+        if round(result.getTime() * 1e9) != until:
+            raise AnimatError(f"OpenSim stopped at {format_time(round(result.getTime() * 1e9))} and does not say why")
         # A copied State would keep stale poses in its cache; setting the values of the one that stays makes them new.
         self._place(result.getY().to_numpy().copy(), until)
 
