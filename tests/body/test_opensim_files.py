@@ -403,6 +403,12 @@ def test_what_added_parts_name_must_be_in_the_file(parts, words, tmp_path, here)
         here.load(load_body(tmp_path))
 
 
+def test_a_muscle_without_equilibrium_is_named(tmp_path, here):
+    path = arm(tmp_path, "DeGrooteFregly2016Muscle", tendon_slack_length=0.3)
+    with pytest.raises(AnimatError, match=r"muscle 'flexor' \(DeGrooteFregly2016Muscle\) find no equilibrium"):
+        here.load(load_body(path))
+
+
 def test_a_component_that_opensim_does_not_have_is_named(tmp_path, here):
     path = arm(tmp_path, "Thelen2003Muscle")
     path.write_text(path.read_text().replace("Thelen2003Muscle", "PistonActuator"))

@@ -16,7 +16,7 @@ from animat.body.opensim.quiet import import_opensim
 from animat.body.opensim.settings import OpenSimSettings
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "build", "short", "state_names"]
 
 #: Entries of a description that act on a file's model, or on what is added to it.
 _FOR_FILES = (
@@ -158,7 +158,7 @@ def _start(opened: Any, model: BodyModel, settings: OpenSimSettings) -> Any:
             if asked and option in str(error):
                 raise AnimatError(
                     f"`{entry}` is impossible for muscles of this file, which OpenSim can only run as they are; leave "
-                    f"it out ({_short(error)})",
+                    f"it out ({short(error)})",
                     file=None if model.source is None else model.source.path,
                 ) from None
         raise
@@ -285,10 +285,11 @@ def _constants(functions: Any) -> list[Any]:
 def _reason(error: BaseException) -> str:
     unknown = re.search(r"object type '\{(.+?)\}' is not a registered", str(error))
     if unknown is None:
-        return _short(error)
+        return short(error)
     version = import_opensim().GetVersion().split("-")[0]
     return f"it needs {unknown[1]}, which OpenSim {version} does not have; it belongs to a plugin or to another version"
 
 
-def _short(error: BaseException) -> str:
+def short(error: BaseException) -> str:
+    """Return what OpenSim says, on one line."""
     return " ".join(str(error).split())[:500]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from animat.body.check import check_model
 from animat.body.model import BodyModel
-from animat.body.opensim.build import Built, build
+from animat.body.opensim.build import Built, build, short
 from animat.body.opensim.ports import Controls, make_scene, path_points, sensor_ports
 from animat.body.opensim.quiet import import_opensim, quiet
 from animat.body.opensim.settings import INTEGRATORS, OpenSimSettings
@@ -60,7 +60,7 @@ class OpenSimEngine:
         check_model(model)
         with quiet(), self._explained(f"OpenSim cannot build {model.name!r}"):
             built = self._built = build(model, self._settings)
-            built.model.equilibrateMuscles(built.state)
+            _equilibrate(built)
             self._controls = Controls(built, model)
             sensors = sensor_ports(built, model)
         self._model = model
@@ -236,4 +236,21 @@ class OpenSimEngine:
         try:
             yield
         except (RuntimeError, ValueError, OverflowError) as error:
-            raise AnimatError(f"{what}: {' '.join(str(error).split())[:500]}") from None
+            raise AnimatError(f"{what}: {short(error)}") from None
+
+
+def _equilibrate(built: Built) -> None:
+    """Bring fibres and tendons into equilibrium; says which muscle has none."""
+    try:
+        built.model.equilibrateMuscles(built.state)
+    except RuntimeError as error:
+        for name, muscle in built.muscles.items():
+            try:
+                muscle.computeEquilibrium(built.state)
+            except RuntimeError:
+                raise AnimatError(
+                    f"fibre and tendon of muscle {name!r} ({muscle.getConcreteClassName()}) find no equilibrium at the "
+                    "reference pose; compare its path's length with the tendon's slack and the fibre's optimal length "
+                    f"({short(error)})"
+                ) from None
+        raise
