@@ -1,9 +1,9 @@
 import pytest
 
 from animat.errors import AnimatError
-from animat.experiment.parts import check_brain, input_hash, load_parts, open_bodies
+from animat.experiment.parts import check_brain, input_hash, load_parts
 from animat.experiment.read import read_experiment
-from animat.experiment.schema import BodyPart, BrainPart
+from animat.experiment.schema import BrainPart
 from animat.experiment.validate import validate
 from conftest import PENDULUM, SCRIPT, TRANSFER
 
@@ -76,23 +76,3 @@ def test_without_a_nest_with_mpi_several_processes_are_refused_with_the_way_to_i
     with pytest.raises(AnimatError, match="animat engine install nest-mpi") as caught:
         validate(read_experiment(pendulum(), ["brain.processes=2"]))
     assert caught.value.line == 6
-
-
-def test_patience_reaches_a_body_in_a_process_of_its_own(tmp_path, monkeypatch):
-    asked = {}
-
-    def make(engine, settings):
-        asked[engine] = settings
-        raise AnimatError("enough")
-
-    monkeypatch.setattr("animat.experiment.parts.make_body_engine", make)
-    (tmp_path / "leg.osim").write_text("<OpenSimDocument/>")
-    (tmp_path / "experiment.yaml").write_text(
-        "animat: 1\nname: leg\nduration: 100 ms\nbody:\n  engine: opensim\n  model: leg.osim\n  patience: 5 s\n"
-        "  settings: {tendon: rigid}\n"
-    )
-    with pytest.raises(AnimatError, match="enough"):
-        open_bodies(load_parts(read_experiment(tmp_path)))
-    assert asked == {"opensim": {"tendon": "rigid", "patience_s": 5.0}}
-    with pytest.raises(ValueError, match="patience is for a body in a process of its own"):
-        BodyPart.model_validate({"model": "arm.xml", "patience": "5 s"})

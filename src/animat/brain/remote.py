@@ -55,7 +55,8 @@ class BrainLink:
     patience_s
         A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed. So does
         the first step after ten times as long, whatever is no step, and the building of a network that does not go on
-        for as long. A script has all the time it takes to build.
+        for as long. A script has all the time it takes to build, while its processes do something: a worker that does
+        nothing at all for the patience hangs in any call.
     """
 
     def __init__(
@@ -181,12 +182,12 @@ class BrainLink:
     def save(self, folder: str) -> None:
         """See `SavingEngine.save`."""
         self._check_saves()
-        self._patiently("save", folder, reply=None, limit_s=math.inf)
+        self._patiently("save", folder, reply=None)
 
     def restore(self, folder: str) -> None:
         """See `SavingEngine.restore`."""
         self._check_saves()
-        self._patiently("restore", folder, reply=None, limit_s=math.inf)
+        self._patiently("restore", folder, reply=None)
 
     def _check_saves(self) -> None:
         if "save" not in self._capabilities:

@@ -6,7 +6,23 @@ import sys
 
 import typer
 
-from animat.cli import attach, bench, brain, describe, engine, export, info, network, new, run, tune, validate, verify
+from animat.cli import (
+    attach,
+    bench,
+    brain,
+    describe,
+    engine,
+    export,
+    info,
+    network,
+    new,
+    repair,
+    report,
+    run,
+    tune,
+    validate,
+    verify,
+)
 from animat.cli.terminal import errors
 from animat.errors import AnimatError
 
@@ -28,6 +44,8 @@ for command in (
     network.network,
     new.new,
     verify.verify,
+    report.report,
+    repair.repair,
     export.export,
     info.info,
 ):

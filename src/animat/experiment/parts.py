@@ -211,8 +211,7 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
     opened: dict[str, tuple[BodyEngine, BodyInfo]] = {}
     try:
         for name, body in parts.experiment.part.all_bodies.items():
-            patience = {} if body.patience is None else {"patience_s": body.patience / 1e9}
-            engine = make_body_engine(body.engine, body.settings | patience)
+            engine = make_body_engine(body.engine, body.settings)
             try:
                 info = engine.load(parts.bodies[name])
             except AnimatError as error:

@@ -116,18 +116,7 @@ class BodyPart(_Part):
         description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, .osim"
     )
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
-    patience: PositiveTicks | None = Field(
-        None,
-        description="opensim: real time after which a step counts as hung, unless 20 times the slowest so far is "
-        "longer; 60 s by default",
-    )
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the engine")
-
-    @model_validator(mode="after")
-    def _has_process(self) -> BodyPart:
-        if self.patience is not None and self.engine != "opensim":
-            raise ValueError("patience is for a body in a process of its own (`engine: opensim`); leave it out")
-        return self
 
 
 class RecordPart(_Part):

@@ -14,7 +14,8 @@ import numpy as np
 
 from animat.run.files import write_text
 from animat.run.format import REPORT
-from animat.run.reader import Run, open_run, profile_summary
+from animat.run.profile import profile_summary
+from animat.run.reader import Run, open_run
 from animat.run.report_data import PROFILE_TEXT, report_data
 from animat.run.scene import write_scene
 

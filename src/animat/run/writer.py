@@ -13,16 +13,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from animat.brain.protocol import BrainInfo, PopulationInfo
 from animat.errors import AnimatError
+from animat.link.identity import identity_of
 from animat.run.files import Appender, free_reserve, plain, take_reserve, write_json
 from animat.run.finish import finish_folder
 from animat.run.format import (
     CONTROL,
+    END_OF_STREAM,
     EVENTS,
     MANIFEST,
     POPULATIONS,
@@ -41,9 +44,6 @@ __all__ = ["RunWriter", "Table"]
 #: A table is flushed after this many bytes or seconds (wall clock).
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
-
-#: The two words that end an Arrow IPC stream.
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 def _array(values: NDArray[Any]) -> pa.Array:
@@ -106,7 +106,7 @@ class Table:
         """Flush and mark the stream as complete."""
         try:
             self.flush()
-            self._file.write(_END_OF_STREAM)
+            self._file.write(END_OF_STREAM)
         finally:
             self._file.close()
 
@@ -133,7 +133,10 @@ class RunWriter:
         if (self.folder / "experiment.yaml").exists():
             raise AnimatError("this folder holds an experiment; choose another for the run with --out", file=folder)
         if any((self.folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
-            raise AnimatError("this folder already holds a run; choose another with --out, or remove it", file=folder)
+            raise AnimatError(
+                "this folder already holds a run; choose another with --out, or replace it with --overwrite",
+                file=folder,
+            )
         take_reserve(self.folder)
         self._tables: dict[str, Table] = {}
         self._events = Appender(self.folder / EVENTS)
@@ -202,8 +205,9 @@ class RunWriter:
         write_json(self.folder / MANIFEST, content)
 
     def control(self, content: Mapping[str, Any]) -> None:
-        """Write `control.json`, readable by its owner only."""
-        write_json(self.folder / CONTROL, content, mode=0o600)
+        """Write `control.json`, readable by its owner only; it says which process this is, for whoever finds it."""
+        process = msgspec.to_builtins(identity_of())
+        write_json(self.folder / CONTROL, {**content, "process": process}, mode=0o600)
 
     def summary(self, content: Mapping[str, Any]) -> None:
         """Write `summary.json` (again)."""

@@ -84,7 +84,7 @@ def load(
 def _opened_by(folder: Path, pid: int) -> bool:
     """Whether the simulation that runs as process `pid` listens in `folder` by now."""
     try:
-        return bool(json.loads((folder / "control.json").read_text())["pid"] == pid)
+        return bool(json.loads((folder / "control.json").read_text())["process"]["pid"] == pid)
     except (OSError, ValueError, KeyError):
         return False
 

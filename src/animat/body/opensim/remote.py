@@ -19,16 +19,9 @@ from animat.link.worker import Worker
 
 __all__ = ["OpenSimLink", "make_opensim_engine"]
 
-_PATIENCE_S = 60.0
-#: How many times the patience building a model may take.
-_BUILDING = 10
 
-
-def make_opensim_engine(*, process: bool = True, patience_s: float | None = None, **settings: Any) -> BodyEngine:
+def make_opensim_engine(*, process: bool = True, **settings: Any) -> BodyEngine:
     """Return the engine, in its own process or (`process` false) in this one; `settings` are `OpenSimSettings`.
-
-    Its process counts as hung when a call takes `patience_s` (60 s) and 20 times as long as the slowest such call so
-    far, or building the model ten times `patience_s`; it is killed then.
 
     Raises
     ------
@@ -38,12 +31,10 @@ def make_opensim_engine(*, process: bool = True, patience_s: float | None = None
     found = read_settings(settings)
     if not isinstance(process, bool):
         raise AnimatError(f"process must be true or false, got {process!r}")
-    if patience_s is not None and not (process and isinstance(patience_s, int | float) and patience_s > 0):
-        raise AnimatError(f"patience must be longer than 0 s and needs a process of its own, got {patience_s!r}")
     if importlib.util.find_spec("opensim") is None:
         raise missing("there is no module opensim")
     if process:
-        return OpenSimLink(found, _PATIENCE_S if patience_s is None else patience_s)
+        return OpenSimLink(found)
     from animat.body.opensim.engine import OpenSimEngine
 
     return OpenSimEngine(found)
@@ -52,9 +43,8 @@ def make_opensim_engine(*, process: bool = True, patience_s: float | None = None
 class OpenSimLink:
     """A `BodyEngine` that runs `OpenSimEngine` in a worker process, started with the first model."""
 
-    def __init__(self, settings: OpenSimSettings, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, settings: OpenSimSettings) -> None:
         self._settings = settings
-        self._patience_s = patience_s
         self._worker: Worker | None = None
 
     @property
@@ -66,13 +56,14 @@ class OpenSimLink:
         """See `BodyEngine.load`."""
         self.close()
         self._name = model.name
+        patience_s = self._settings.patience
         self._worker = Worker(
             "animat.body.opensim.worker",
             title=f"animat.body opensim {model.name}",
-            patience_s=self._patience_s,
+            patience_s=patience_s,
             setting="body",
         )
-        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=_BUILDING * self._patience_s)
+        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=10 * patience_s)
         return info
 
     def read(self) -> BodyReply:
@@ -115,8 +106,8 @@ class OpenSimLink:
             # Where in Python it was says nothing: it is OpenSim that takes its time.
             told, _, _ = error.what.partition("\nCurrent thread")
             raise WorkerHung(
-                f"OpenSim's process of {self._name!r} is lost: {told}\nIf it only needs longer, raise `patience`; for "
-                "a stiff body try `settings: {integrator: cpodes}`"
+                f"OpenSim's process of {self._name!r} is lost: {told}\n"
+                "If it only needs longer: `settings: {patience: ..}`; for a stiff body: `settings: {integrator: cpodes}`"
             ) from None
         except WorkerDied as error:
             raise WorkerDied(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None

@@ -28,6 +28,7 @@ _UNITS = {
     "limit_stiffness": "N m / rad",
     "limit_damping": "N m s / rad",
     "limit_transition": "rad",
+    "patience": "s",
 }
 
 
@@ -48,12 +49,12 @@ class OpenSimSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     `tendon` is compliant (Millard2012EquilibriumMuscle as published) or rigid (faster; within a few percent of the
     maximal force where the tendon is at most 0.3 optimal fibre lengths long); by default it is compliant, and a file's
-    own muscles keep theirs. `integrator`: rk_merson, or cpodes for
-    stiff bodies, of relative `accuracy` (coarser than 1e-4 is wrong by hundredths of a radian and no faster). Limits
-    hold a joint by a spring and a damper that set in over `limit_transition` (N m/rad, N m s/rad, rad; the same numbers
-    in N/m, N s/m, m for slides): trajectories depend on them; an `.osim` file
-    has its own. The defaults are nearly as hard as MuJoCo's; a tenth of
-    them, 0.1 N m/degree over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian.
+    own muscles keep theirs. `integrator`: rk_merson, or cpodes for stiff bodies, of relative `accuracy` (coarser than
+    1e-4 is wrong by hundredths of a radian and no faster). Limits hold a joint by a spring and a damper that set in
+    over `limit_transition` (N m/rad, N m s/rad, rad; the same numbers in N/m, N s/m, m for slides): trajectories depend
+    on them; an `.osim` file has its own. The defaults are nearly as hard as MuJoCo's; a tenth of them, 0.1 N m/degree
+    over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian. A step that takes longer than
+    `patience` (s), and than 20 times the slowest so far, hangs; loading has ten times as long.
     """
 
     tendon: str | None = None
@@ -62,6 +63,7 @@ class OpenSimSettings(msgspec.Struct, frozen=True, kw_only=True):
     limit_stiffness: float | None = None
     limit_damping: float | None = None
     limit_transition: float | None = None
+    patience: float = 60.0
 
     @property
     def limits(self) -> Limits:
@@ -95,6 +97,8 @@ def read_settings(settings: Mapping[str, Any]) -> OpenSimSettings:
     limits = found.limits
     if limits.stiffness <= 0 or limits.damping < 0 or limits.transition <= 0:
         raise AnimatError("limit_stiffness and limit_transition must be positive, limit_damping not negative")
+    if found.patience <= 0:
+        raise AnimatError(f"patience must be positive, for example 60 s; got {found.patience:g} s")
     return found
 
 
