@@ -107,7 +107,7 @@ class OpenSimLink:
             told, _, _ = error.what.partition("\nCurrent thread")
             raise WorkerHung(
                 f"OpenSim's process of {self._name!r} is lost: {told}\n"
-                "If it only needs longer: `settings: {patience: ..}`; for a stiff body: `settings: {integrator: cpodes}`"
+                "If it only needs longer: `settings: {patience: ..}`; for a stiff body: `{integrator: cpodes}`"
             ) from None
         except WorkerDied as error:
             raise WorkerDied(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None
