@@ -268,6 +268,35 @@ def test_parts_that_share_a_name_are_told_apart_by_path(tmp_path, here):
     assert abs(right) > 1e-4 > 1e-9 > abs(left)
 
 
+def test_joints_of_a_file_may_form_a_loop(tmp_path, here):
+    """OpenSim splits a body of the loop and welds it; what it adds is no part of the file."""
+    model = osim.Model()
+    model.setName("loop")
+    bodies = [rod("left"), rod("right")]
+    for body in bodies:
+        model.addBody(body)
+    zero, end = osim.Vec3(0), osim.Vec3(0, -0.3, 0)
+    places = (
+        ("tip", bodies[1], end, bodies[0], end),
+        ("knee", bodies[0], zero, bodies[1], zero),
+        ("hip", model.getGround(), zero, bodies[0], zero),
+    )
+    for name, parent, on_parent, child, on_child in places:
+        joint = osim.PinJoint(f"{name}_joint", parent, on_parent, zero, child, on_child, zero)
+        joint.updCoordinate().setName(name)
+        model.addJoint(joint)
+    written(model, tmp_path)
+    (tmp_path / "body.yaml").write_text(
+        "file: loop.osim\n"
+        "closures: {tie: {first: left, first_point: [0, -0.1, 0], second: world, second_point: [0, -0.1, 0]}}\n"
+    )
+    info = here.load(load_body(tmp_path))
+    assert info.links == ("world", "left", "right")
+    reply = here.advance(told(info, effort__hip=0.1), STEP)
+    place = next(port.offset for port in info.sensors if port.name == "closure/tie")
+    assert reply.sensors[place] == pytest.approx(-0.1 / 0.1, rel=0.01)
+
+
 def test_a_file_without_bodies_is_a_body_without_parts(tmp_path, here):
     model = osim.Model()
     model.setName("empty")

@@ -68,7 +68,7 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
     """
     opened = _new(model, settings) if model.source is None else _read(model, settings)
     own = {muscle.getAbsolutePathString() for muscle in opened.getMuscleList()}
-    bodies = {"world": opened.getGround()} | _named(opened.getBodyList(), "world")
+    bodies = {"world": opened.getGround()} | _named(filter(_is_own, opened.getBodyList()), "world")
     for item in model.objects:
         if item.name in bodies:
             raise AnimatError(f"object {item.name!r} is already the name of a body; give it another")
@@ -190,6 +190,12 @@ def state_names(part: Any) -> set[str]:
     return {found.get(i).rsplit("/", 1)[-1] for i in range(found.getSize())}
 
 
+def _is_own(body: Any) -> bool:
+    """Return whether a body is the file's: not one that OpenSim adds, and makes anew, where joints form a loop."""
+    owner = import_opensim().Body.safeDownCast(body.getOwner())
+    return owner is None or not body.getName().startswith(f"{owner.getName()}_slave_")
+
+
 def _is_free(coordinate: Any, state: Any) -> bool:
     return not (coordinate.isConstrained(state) or coordinate.getDefaultLocked())
 
@@ -207,34 +213,31 @@ def _named(components: Iterable[Any], *taken: str) -> dict[str, Any]:
 
 
 def _closures(opened: Any, model: BodyModel, bodies: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    parents = {}
+    parents: dict[str, str] = {}
     for joint in opened.getJointList():
         child, parent = (frame.findBaseFrame() for frame in (joint.getChildFrame(), joint.getParentFrame()))
-        parents[child.getAbsolutePathString()] = parent.getAbsolutePathString()
+        parents.setdefault(child.getAbsolutePathString(), parent.getAbsolutePathString())
     by_path = {body.getAbsolutePathString(): body for body in bodies.values()}
-    return {
-        closure.name: (
-            opened.getConstraintSet().get(closure.name),
-            by_path[
-                _common(
-                    parents,
-                    bodies[closure.first].getAbsolutePathString(),
-                    bodies[closure.second].getAbsolutePathString(),
-                )
-            ],
-        )
-        for closure in model.closures
-    }
+    found = {}
+    for closure in model.closures:
+        first, second = (bodies[name].getAbsolutePathString() for name in (closure.first, closure.second))
+        common = by_path[_common(parents, first, second)]
+        found[closure.name] = opened.getConstraintSet().get(closure.name), common
+    return found
 
 
 def _common(parents: dict[str, str], first: str, second: str) -> str:
     """Return the nearest body from which both bodies of a closure hang, or which is one of them."""
-    above = [first]
-    while above[-1] in parents:
-        above.append(parents[above[-1]])
-    while second not in above:
-        second = parents[second]
-    return second
+    above = _above(parents, first)
+    return next((name for name in _above(parents, second) if name in above), "/ground")
+
+
+def _above(parents: dict[str, str], name: str) -> list[str]:
+    """Return a body and those from which it hangs, once round where a file's joints form a loop."""
+    found = [name]
+    while (parent := parents.get(found[-1])) is not None and parent not in found:
+        found.append(parent)
+    return found
 
 
 def _add_ports(built: Built, model: BodyModel) -> None:
