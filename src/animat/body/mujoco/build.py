@@ -7,7 +7,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from animat.body.model import BodyModel, Link, ModelShape
+from animat.body.model import EARTH, BodyModel, Link, ModelShape
 from animat.body.pose import compose, quaternion, relative
 from animat.errors import AnimatError, unknown_name
 
@@ -109,7 +109,7 @@ def _new(model: BodyModel) -> Any:
     spec.compiler.degree = False
     spec.compiler.autolimits = True
     spec.compiler.balanceinertia = False
-    spec.option.gravity = model.gravity
+    spec.option.gravity = model.gravity or EARTH
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     step = (model.timestep or DEFAULT_TIMESTEP) / 1e9
     spec.option.timestep = step
