@@ -8,7 +8,7 @@ Port names are `quantity/part`, for example ``activation/Humerus3``, ``effort/jo
 ``wrench/joystick``, ``actuator/left_motor``, ``colour/screen``, ``clamp/Humerus3`` (controls) and ``length/Humerus3``,
 ``speed/Humerus3``, ``force/Humerus3``, ``angle/radius_foot``, ``velocity/radius_foot``, ``position/joystick``,
 ``contact/lickometer``, ``closure/foot_joystick``, ``image/eye`` (sensors). ``clamp/MUSCLE`` alone may be NaN: not
-clamped.
+clamped. ``applied/MOTOR`` reads what of the control of a motor with a range was applied.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ class BodyInfo(msgspec.Struct, frozen=True, kw_only=True):
     joints: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     scene: Scene = Scene(shapes=())
+    #: What of a model file is not used, or was read in a way that a user may not expect.
+    remarks: tuple[str, ...] = ()
 
     def rest(self) -> NDArray[np.float64]:
         """Return the flat control vector at rest."""

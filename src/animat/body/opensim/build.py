@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.body.model import BodyModel, Closure, Joint, Link, Muscle
+from animat.body.model import EARTH, BodyModel, Closure, Joint, Link, Muscle
 from animat.body.opensim.quiet import import_opensim
 from animat.body.pose import matrix, relative, rotate
 from animat.errors import AnimatError
@@ -120,7 +120,7 @@ def _new(model: BodyModel, limits: Limits) -> Built:
             )
     opened = osim.Model()
     opened.setName(model.name)
-    opened.setGravity(osim.Vec3(*model.gravity))
+    opened.setGravity(osim.Vec3(*(model.gravity or EARTH)))
     links = {link.name: link for link in model.links}
     bodies = {"world": opened.getGround()}
     for link in model.links:
