@@ -108,7 +108,7 @@ class MujocoEngine:
             muscles=self._controls.muscles,
             joints=self._sensors.joints,
             links=self._sensors.links,
-            scene=make_scene(compiled, model, self._paths),
+            scene=make_scene(compiled, model, self._paths, self._data),
             remarks=(*remarks, *self._controls.remarks),
         )
 
