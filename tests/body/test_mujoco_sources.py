@@ -241,3 +241,16 @@ def test_mujocos_warnings_are_remarks(tmp_path: Path, recwarn: pytest.WarningsRe
     assert not recwarn.list
     (remark,) = info.remarks
     assert "zfar" in remark and "\n" not in remark
+
+
+def test_meshes_in_another_place_than_the_file_says_are_found(tmp_path: Path) -> None:
+    (tmp_path / "meshes").mkdir()
+    (tmp_path / "meshes" / "t.obj").write_text(
+        "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 1 4 3\nf 2 3 4\n"
+    )
+    text = """<mujoco><compiler meshdir="/home/somebody/assets"/><asset><mesh name="t" file="t.obj"/></asset>
+    <worldbody><body><joint/><geom type="mesh" mesh="t"/></body></worldbody></mujoco>"""
+    _, info = load(tmp_path, text)
+    assert [shape.kind for shape in info.scene.shapes] == ["mesh"]
+    with pytest.raises(AnimatError, match=r"Error opening file.*gone\.obj"):
+        load(tmp_path, text.replace("t.obj", "gone.obj"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ import yaml
 __all__ = ["NamedFile", "find", "model_kind", "named_files"]
 
 _KINDS = {".urdf": "urdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
+#: How many folders above a model may be the package that it belongs to, without a package.xml.
+_NEAR = 2
 _URI = re.compile(r"(package|model|file)://(.*)", re.DOTALL)
 
 
@@ -50,10 +53,10 @@ def named_files(path: Path) -> list[NamedFile]:
 def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile | None:
     """Return the file that `name` in a model in the folder `home` means, or None.
 
-    ``package://NAME/REST`` and ``model://NAME/REST`` are looked for in the folder NAME beside, around or in one of the
-    folders above `home`, or in the nearest folder above that holds a package.xml. Other names count from `folders`
-    (relative to `home`), from `home`, and from the two folders above, where packages keep their meshes beside their
-    models.
+    ``package://NAME/REST`` and ``model://NAME/REST`` are looked for in `home` and the folders above, the nearest first:
+    in a folder NAME there, or in the folder itself, which may be the package under another name. Other names count from
+    `folders` (relative to `home`), from `home`, and from the two folders above, where packages keep their meshes beside
+    their models. Last, a file of that name in `folders`, in `home`, or the only one in a folder within it or beside it.
     """
     for path, root in _places(name.replace("\\", "/"), home.absolute(), folders):
         if path.is_file():
@@ -67,20 +70,22 @@ def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[P
     if uri is not None and uri[1] == "file":
         name, uri = uri[2], None
     if uri is not None:
-        rest = uri[2].partition("/")[2]
-        for above in (home, *home.parents):
-            yield above / uri[2], above / uri[2].partition("/")[0]
-        for above in (home, *home.parents):
-            if (above / "package.xml").is_file():
+        package, _, rest = uri[2].partition("/")
+        for distance, above in enumerate((home, *home.parents)):
+            yield above / package / rest, above / package
+            if distance <= _NEAR or (above / "package.xml").is_file():
                 yield above / rest, above
-                break
         name = rest
     for folder in dict.fromkeys((*folders, "")):
         yield home / folder / name, home / folder
-    for above in list(home.parents)[:2]:
+    for above in list(home.parents)[:_NEAR]:
         yield above / name, above
     for folder in dict.fromkeys((*folders, "")):
         yield home / folder / Path(name).name, home / folder
+    for above in (home, home.parent):
+        found = [path for path in above.glob(f"*/{glob.escape(Path(name).name)}") if path.is_file()]
+        if len(found) == 1:
+            yield found[0], found[0].parent
 
 
 def _of_yaml(path: Path) -> Iterator[NamedFile]:
@@ -113,13 +118,18 @@ def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[Name
             for attribute, name in element.attrib.items():
                 if not attribute.startswith("file") or not name:
                     continue
-                for folder in (*folders, ""):
-                    item = find(name, path.parent, (folder,)) or find(name, file.parent, (folder,))
-                    if item is None:
-                        continue
+                for item in _meant(name, path.parent, file.parent, folders):
                     yield item
                     if element.tag == "model" and item.path.resolve() not in outer:
                         yield from _of_model(item.path, outer | {path.resolve(), item.path.resolve()})
+
+
+def _meant(name: str, home: Path, beside: Path, folders: tuple[str, ...]) -> list[NamedFile]:
+    """Return all files that an engine may take, and only if there is none, what `find` makes of the name."""
+    places = dict.fromkeys(above / folder for above in (home, beside) for folder in (*folders, ""))
+    direct = [NamedFile(name, Path(os.path.normpath(place / name)), place) for place in places]
+    item = find(name, home, folders)
+    return [file for file in direct if file.path.is_file()] or ([] if item is None else [item])
 
 
 def _includes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from animat.body.check import check_model
 from animat.body.model import BodyModel
 from animat.body.mujoco.build import build_spec
 from animat.body.mujoco.eye import Camera, RayEye, Seer, cast_ranges
+from animat.body.mujoco.meshes import lead
 from animat.body.mujoco.ports import Controls, Sensors, name_of
 from animat.body.mujoco.scene import Paths, make_scene
 from animat.body.mujoco.warnings import Warnings
@@ -302,9 +304,17 @@ def _compile(model: BodyModel) -> tuple[Any, list[str]]:
         warnings.simplefilter("always")
         try:
             spec, remarks = build_spec(model)
-            compiled = spec.compile()
+            try:
+                compiled = spec.compile()
+            except ValueError:
+                if model.source is None or not lead(spec, Path(model.source.path).parent):
+                    raise
+                compiled = spec.compile()
         except ValueError as error:
-            raise AnimatError(f"MuJoCo cannot build {model.name!r}: {error}") from None
+            what = f"MuJoCo cannot build {model.name!r}: {error}"
+            if "balanceinertia" in what and model.source is not None and model.source.kind == "urdf":
+                what += '; in a URDF file: <mujoco><compiler balanceinertia="true"/></mujoco> within <robot>'
+            raise AnimatError(what) from None
     return compiled, remarks + [f"MuJoCo: {' '.join(str(warning.message).split())}" for warning in caught]
 
 

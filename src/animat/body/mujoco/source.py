@@ -8,9 +8,7 @@ from xml.etree import ElementTree
 
 import mujoco
 
-from animat.body.files import find
 from animat.body.model import BodyModel, SourceFile
-from animat.body.mujoco.collada import read_collada
 from animat.errors import AnimatError
 
 __all__ = ["read_source"]
@@ -41,7 +39,6 @@ def read_source(model: BodyModel) -> tuple[Any, list[str]]:
         spec = _read_urdf(path, model.base, remarks) if source.kind == "urdf" else mujoco.MjSpec.from_file(str(path))
     except (ValueError, ElementTree.ParseError) as error:
         raise AnimatError(f"MuJoCo cannot read this file: {error}", file=path) from None
-    _read_meshes(spec, path.parent)
     _name(spec)
     if model.gravity is not None:
         spec.option.gravity = model.gravity
@@ -68,14 +65,11 @@ def _tell_keyframes(spec: Any, model: BodyModel, source: SourceFile, remarks: li
 
 
 def _read_urdf(path: Path, base: str | None, remarks: list[str]) -> Any:
-    """Read a URDF file with absolute mesh paths, and its root joined to the world as `base` says."""
-    robot = ElementTree.fromstring(path.read_bytes())
+    """Read a URDF file with its paths as they are, and its root joined to the world as `base` says."""
+    text = path.read_bytes()
+    parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))  # which keep their lines
+    robot = ElementTree.fromstring(text, parser)
     compiler = robot.find("mujoco/compiler")
-    folders = ("" if compiler is None else compiler.get("meshdir", ""),)
-    for mesh in robot.iter("mesh"):
-        item = find(mesh.get("filename", ""), path.parent, folders)
-        if item is not None:
-            mesh.set("filename", str(item.path))
     if compiler is None:
         settings = robot.find("mujoco")
         if settings is None:
@@ -83,7 +77,8 @@ def _read_urdf(path: Path, base: str | None, remarks: list[str]) -> Any:
         compiler = ElementTree.SubElement(settings, "compiler")
     compiler.set("strippath", "false")
     _join_root(robot, path, base, remarks)
-    return mujoco.MjSpec.from_string(ElementTree.tostring(robot, encoding="unicode"))
+    before = text[: max(text.find(b"<robot"), 0)].count(b"\n")
+    return mujoco.MjSpec.from_string("\n" * before + ElementTree.tostring(robot, encoding="unicode"))
 
 
 def _join_root(robot: Any, path: Path, base: str | None, remarks: list[str]) -> None:
@@ -119,17 +114,6 @@ def _untaken(name: str, taken: set[Any]) -> str:
     while name in taken:
         name += "_"
     return name
-
-
-def _read_meshes(spec: Any, home: Path) -> None:
-    """Give MuJoCo the triangles of the mesh files that it cannot read itself."""
-    for mesh in spec.meshes:
-        if mesh.file.lower().endswith(".dae"):
-            item = find(mesh.file, home, (spec.compiler.meshdir,))
-            if item is None:
-                raise AnimatError(f"there is no mesh {mesh.file}", file=home)
-            mesh.uservert, mesh.userface = read_collada(item.path)
-            mesh.file = ""
 
 
 def _name(spec: Any) -> None:
