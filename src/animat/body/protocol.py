@@ -13,6 +13,7 @@ clamped. ``applied/MOTOR`` reads what of the control of a motor with a range was
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import msgspec
@@ -41,7 +42,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Numbers in one value."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
