@@ -1,7 +1,9 @@
+import re
+
 import pytest
 
 from animat.errors import AnimatError
-from animat.experiment.parts import check_brain, input_hash, load_parts
+from animat.experiment.parts import check_brain, input_hash, load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.experiment.schema import BrainPart
 from animat.experiment.validate import validate
@@ -42,6 +44,35 @@ def test_a_body_file_outside_the_folder_is_refused(pendulum):
     with pytest.raises(AnimatError, match="copy it into the folder") as caught:
         load_parts(read_experiment(folder, ["body.model=body.yaml"]))
     assert caught.value.line == 7
+
+
+def test_a_mesh_outside_the_folder_is_refused(pendulum):
+    folder = pendulum()
+    (folder.parent / "t.obj").write_text("")
+    text = (folder / "pendulum.xml").read_text()
+    mesh = '<asset><mesh name="t" file="../t.obj"/></asset><worldbody>'
+    (folder / "pendulum.xml").write_text(text.replace("<worldbody>", mesh))
+    with pytest.raises(AnimatError, match=r"pendulum\.xml names .*t\.obj, which lies outside the experiment's folder"):
+        load_parts(read_experiment(folder))
+
+
+@pytest.mark.parametrize(
+    ("timestep", "words"),
+    [
+        (
+            "3 ms",
+            "the step, 20 ms, is not a whole multiple of the time step of body, 3 ms: write `step: 21 ms`, or "
+            "`timestep: 2.5 ms`",
+        ),
+        ("30 ms", "`step: 30 ms`, or `timestep: 20 ms`"),
+        ("700 ns", "`step: 20.0004 ms`, or `timestep: 640 ns`"),
+    ],
+)
+def test_a_time_step_that_does_not_fit_says_what_to_write(pendulum, timestep, words):
+    experiment = read_experiment(pendulum(), [f"body.model={{file: pendulum.xml, timestep: {timestep}}}"])
+    with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+        open_bodies(load_parts(experiment))
+    assert caught.value.line == experiment.line("step")
 
 
 def test_the_engine_says_what_it_cannot_build(tmp_path):

@@ -327,3 +327,35 @@ def test_damaged_bytes_never_give_a_traceback(small, tmp_path, data):
 )
 def test_columns_survive_the_schema(columns):
     assert columns_of(schema_of(columns)) == columns
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_batch_is_what_pyarrow_writes(tmp_path, rows):
+    columns = [
+        Column("a"),
+        Column("b"),
+        Column("count", "", (3,), "int64"),
+        Column("v", "m", (2,)),
+        Column("w", "m", (2,)),
+        Column("narrow", "", (3,), "float32"),
+        Column("small", "", (), "uint8"),
+        Column("one", "", (1,)),
+    ]
+    writer = RunWriter(tmp_path)
+    table = writer.table("all", columns)
+    values = np.arange(rows * table.width, dtype=float).reshape(rows, table.width)
+    for row in range(rows):
+        table.append(row + 1, values[row])
+    before = (tmp_path / "all.arrow").stat().st_size
+    table.flush()
+    written = (tmp_path / "all.arrow").read_bytes()[before:]
+    read = open_run(tmp_path).table("all")
+    assert read["tick"].to_pylist() == list(range(1, rows + 1))
+    first = 0
+    for column in columns:
+        part = values[:, first : first + column.size]
+        assert read[column.name].to_pylist() == (part if column.shape else part[:, 0]).tolist(), column.name
+        first += column.size
+    (batch,) = read.to_batches()
+    batch.validate(full=True)
+    assert written == batch.serialize().to_pybytes()

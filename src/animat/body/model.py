@@ -288,6 +288,11 @@ class BodyModel(msgspec.Struct, frozen=True, kw_only=True):
     gravity: Gravity | None = None
     #: Time step of engines with a fixed one; a described body's is 0.5 ms.
     timestep: Ticks | None = None
+    #: The keyframe of an MJCF file to start from; None is the reference pose.
+    keyframe: str | None = None
+    #: Whether the root of a URDF file is free to move or welded to the world; None is free where it has a mass and is
+    #: not called "world".
+    base: Literal["free", "fixed"] | None = None
     links: tuple[Link, ...] = ()
     joints: tuple[Joint, ...] = ()
     closures: tuple[Closure, ...] = ()

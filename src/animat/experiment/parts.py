@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import msgspec
 
 from animat.body import load_body, make_body_engine
+from animat.body.files import named_files
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.devices import CURRENT_SOURCES
@@ -30,6 +32,7 @@ from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
+from animat.units import format_time
 
 __all__ = [
     "Parts",
@@ -218,19 +221,26 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
                 engine.close()
                 raise error.at(parts.experiment.file, _section(parts.experiment, "bodies", name)) from None
             opened[name] = engine, info
-            period = body.step or parts.experiment.part.step
-            if period % info.timestep:
-                raise AnimatError(
-                    f"the exchange step ({period} ns) is not a whole multiple of the body's time step "
-                    f"({info.timestep} ns)",
-                    file=parts.experiment.file,
-                    line=parts.experiment.line("step"),
-                )
+            _check_step(parts.experiment, name, body.step or parts.experiment.part.step, info.timestep)
     except BaseException:
         for engine, _ in opened.values():
             engine.close()
         raise
     return opened
+
+
+def _check_step(experiment: Experiment, body: str, step: int, timestep: int) -> None:
+    if step % timestep == 0:
+        return
+    longer = timestep * -(-step // timestep)
+    parts = next(parts for parts in count(-(-step // timestep)) if step % parts == 0)
+    raise AnimatError(
+        f"the step, {format_time(step)}, is not a whole multiple of the time step of {body}, {format_time(timestep)}: "
+        f"write `step: {format_time(longer)}`, or `timestep: {format_time(step // parts)}` for the body "
+        "(`model: {file: .., timestep: ..}`)",
+        file=experiment.file,
+        line=experiment.line("step"),
+    )
 
 
 def brain_settings(
@@ -337,14 +347,16 @@ def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
     if "library" not in spec and model.source is not None:
-        path = Path(model.source.path)
-        if not path.is_relative_to(experiment.folder.resolve()):
-            raise AnimatError(
-                f"the body's file {path} lies outside the experiment's folder; copy it into the folder, so that a run "
-                "can keep it and be repeated",
-                file=experiment.file,
-                line=line,
-            )
+        folder, path = experiment.folder.resolve(), Path(model.source.path)
+        for file in (path, *(item.path for item in named_files(path))):
+            if not file.resolve().is_relative_to(folder):
+                what = f"the body's file {file}" if file == path else f"{path.name} names {file}, which"
+                raise AnimatError(
+                    f"{what} lies outside the experiment's folder; copy it into the folder, so that a run can keep it "
+                    "and be repeated (`animat new --body` copies a body with all that it names)",
+                    file=experiment.file,
+                    line=line,
+                )
     return model
 
 

@@ -66,8 +66,9 @@ def validate(
     sizes = parts.sizes()
     with ExitStack() as stack:
         bodies = open_bodies(parts)
-        for engine, _ in bodies.values():
+        for name, (engine, info) in bodies.items():
             stack.callback(engine.close)
+            remarks += [f"{name}: {remark}" for remark in info.remarks]
         specs = check_before_build(parts, bodies)
         for name, brain in experiment.part.all_brains.items():
             if brain.python is None and brain.processes == 1 and not is_installed(brain.engine):

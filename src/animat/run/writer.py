@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +42,38 @@ from animat.run.format import (
 
 __all__ = ["RunWriter", "Table"]
 
-#: A table is flushed after this many bytes or seconds (wall clock).
+#: A table is flushed after this many bytes (or as many as Arrow puts before them) or seconds (wall clock).
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
 
 
-def _array(values: NDArray[Any]) -> pa.Array:
-    """Return values as an Arrow array; unlike `pa.array` this never imports pandas, half a second into a run."""
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values.copy())])
+def _frame(schema: pa.Schema, columns: Sequence[Column], rows: int) -> bytes:
+    """Return what stands before the numbers of a record batch of so many rows, whatever the numbers are.
+
+    Columns of one type share an array of zeros, so that many columns cost little.
+    """
+    zeros: dict[tuple[str, int], pa.Array] = {}
+    arrays = [_zeros("int64", rows)]
+    for column, field in zip(columns, list(schema)[1:], strict=True):
+        key = (column.dtype, column.size if column.shape else 0)
+        if key not in zeros:
+            values = _zeros(column.dtype, rows * column.size)
+            zeros[key] = pa.FixedSizeListArray.from_arrays(values, type=field.type) if column.shape else values
+        arrays.append(zeros[key])
+    message: memoryview = memoryview(pa.record_batch(arrays, schema=schema).serialize())
+    return message[: 8 + int.from_bytes(message[4:8], "little")].tobytes()
+
+
+def _zeros(dtype: str, count: int) -> pa.Array:
+    """Return zeros as an Arrow array; unlike `pa.array` this never imports pandas, half a second into a run."""
+    values = np.zeros(count, dtype)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), count, [None, pa.py_buffer(values)])
+
+
+def _padded(values: NDArray[Any]) -> bytes:
+    """Return rows of numbers as bytes, each row filled up to whole words of 8 bytes."""
+    rows = values.reshape(len(values), -1).view(np.uint8)
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % 8)]).tobytes() if rows.shape[1] % 8 else rows.tobytes()
 
 
 class Table:
@@ -66,7 +91,8 @@ class Table:
         self.columns = tuple(columns)
         self.width = sum(column.size for column in columns)
         self._schema = schema_of(columns)
-        rows = max(1, FLUSH_BYTES // (8 * (self.width + 1)))
+        self._frame = (1, _frame(self._schema, self.columns, 1))
+        rows = max(1, max(FLUSH_BYTES, len(self._frame[1])) // (8 * (self.width + 1)))
         self._ticks = np.zeros(rows, np.int64)
         self._block = np.zeros((rows, self.width))
         self._filled = 0
@@ -88,19 +114,20 @@ class Table:
         rows, self._filled = self._filled, 0
         self._flushed = time.monotonic()
         if rows:
-            self._file.write(self._batch(rows).serialize())
+            self._file.write(self._batch(rows))
 
-    def _batch(self, rows: int) -> pa.RecordBatch:
-        arrays = [_array(self._ticks[:rows])]
+    def _batch(self, rows: int) -> bytes:
+        """Return the message that pyarrow would write of the first rows."""
+        if self._frame[0] != rows:
+            self._frame = (rows, _frame(self._schema, self.columns, rows))
+        parts = [self._frame[1], self._ticks[:rows].tobytes()]
         first = 0
-        for column, field in zip(self.columns, list(self._schema)[1:], strict=True):
-            part: NDArray[Any] = self._block[:rows, first : first + column.size].astype(column.dtype)
-            values = _array(part.reshape(-1))
-            if column.shape:
-                values = pa.FixedSizeListArray.from_arrays(values, type=field.type)
-            arrays.append(values)
-            first += column.size
-        return pa.record_batch(arrays, schema=self._schema)
+        for (size, dtype), group in groupby(self.columns, key=lambda column: (column.size, column.dtype)):
+            count = sum(1 for _ in group)
+            block = self._block[:rows, first : first + count * size].reshape(rows, count, size)
+            parts.append(_padded(np.ascontiguousarray(block.transpose(1, 0, 2)).astype(dtype, copy=False)))
+            first += count * size
+        return b"".join(parts)
 
     def close(self) -> None:
         """Flush and mark the stream as complete."""
