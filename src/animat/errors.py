@@ -6,7 +6,10 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["AnimatError", "unknown_name"]
+__all__ = ["AnimatError", "shortened", "text_of", "unknown_name"]
+
+#: Most characters of a text of somebody else's that are shown.
+_LONGEST = 2000
 
 
 class AnimatError(Exception):
@@ -47,3 +50,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) ->
     shown = ", ".join(names[:40]) + (f", ... ({len(names)} in all)" if len(names) > 40 else "")
     listing = f" Known: {shown}." if names else " There are none."
     return AnimatError(f"unknown {kind} {name!r}.{hint}{listing}", **where)  # type: ignore[arg-type]
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, `shortened`; also of one that fails when it is asked."""
+    try:
+        return shortened(str(error))
+    except BaseException as second:
+        return f"(what it says cannot be shown: {type(second).__name__})"
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return text that can be shown and sent: beginning and end of a long one, lone surrogates as escapes."""
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} ... ({len(text):,} characters in all) ... {text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()

@@ -93,7 +93,8 @@ def test_a_script_may_simulate_by_itself(tmp_path: Path) -> None:
             None,
             "sets 2 threads",
         ),
-        ("exc = [[]] * 9", None, r"populations\['exc'\] is a list"),
+        ("exc = [[]] * 9", None, r"populations\['exc'\] is empty"),
+        ("exc = 'abcdefghi'", None, r"populations\['exc'\] is or holds a str"),
     ],
 )
 def test_mistakes_in_a_script_name_its_file_and_line(

@@ -79,7 +79,9 @@ def validate(
                 check_brain(parts, name)
         if build and parts.brains:
             for name in parts.brains:
-                sizes[name] = build_brain(parts, name, progress).sizes()
+                info = build_brain(parts, name, progress)
+                sizes[name] = info.sizes()
+                remarks += [f"{name}: {note}" for note in info.notes]
             specs = check_names_and_functions(parts, bodies, sizes)
     unknown = [name for name, known in sizes.items() if known is None]
     if unknown:

@@ -51,7 +51,7 @@ class Processes:
             if shutil.which(launch[0]) is None:
                 raise FileNotFoundError(2, os.strerror(2), launch[0])
             launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
-        with log.open("ab") as out:
+        with log.open("a+b") as out:  # a worker may read what it said
             self._launcher = _start([*launch, *command], out)
         self.pid = self._launcher.pid
         self.pidfd = _pidfd(self.pid)
