@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import re
 import shutil
 import tempfile
 import weakref
@@ -57,36 +59,50 @@ class RecorderFiles:
     """
 
     def __init__(self, nest: Any, recorders: list[Any], path: Path) -> None:
-        self._folder = Path(nest.GetKernelStatus("data_path")).resolve()
-        names = {Path(name).name for recorder in recorders for name in recorder.get("filenames")}
-        there = {name for name in names if (self._folder / name).exists()}
+        named = Path(nest.GetKernelStatus("data_path"))
+        self._folder = named.resolve()
+        names = [Path(name).relative_to(named) for recorder in recorders for name in recorder.get("filenames")]
+        for name in names:
+            if ".." in name.parts or not (self._folder / name).parent.is_dir():
+                raise AnimatError(
+                    f"there is no folder {self._folder / name.parent} for the recorder's file {name}", file=path
+                )
+        there = {file for name in names for file in self._folder.glob(_of_any_thread(name))}
         simulated = nest.biological_time > 0
         if there and not simulated and not nest.overwrite_files:
             raise AnimatError(
-                f"the recorder's file {self._folder / min(there)} exists, and the script forbids to overwrite it "
-                "(overwrite_files)",
+                f"the recorder's file {min(there)} exists, and the script forbids to overwrite it (overwrite_files)",
                 file=path,
             )
         self._begun = there if simulated else set()
         self._step = Path(tempfile.mkdtemp(prefix="animat-"))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._step, ignore_errors=True)
+        for name in names:
+            (self._step / name).parent.mkdir(parents=True, exist_ok=True)
         nest.SetKernelStatus({"data_path": str(self._step), "overwrite_files": True})
 
     def take(self) -> None:
         """Move on what was written since the last Prepare."""
-        for file in self._step.iterdir():
+        for file in self._step.rglob("*"):
+            if file.is_dir():
+                continue
+            target = self._folder / file.relative_to(self._step)
             lines = file.read_bytes().split(b"\n", _HEADER_LINES)
-            target = self._folder / file.name
             try:
-                if file.name in self._begun:
+                if target in self._begun:
                     with target.open("ab") as out:
                         out.write(lines[-1])
                 else:
                     target.write_bytes(b"\n".join(lines))
-                    self._begun.add(file.name)
+                    self._begun.add(target)
             except OSError as error:
                 raise AnimatError(f"a recorder of the script cannot write {target}: {error.strerror}") from None
 
     def close(self) -> None:
         """Remove the folder of the step; may be called twice."""
         self._finalizer()
+
+
+def _of_any_thread(name: Path) -> str:
+    """Return the pattern of a recorder's files, one for each thread: ``LABEL-ID-THREAD.dat``."""
+    return re.sub(r"-\d+(\.[^.]*)$", r"-*\1", glob.escape(str(name)))

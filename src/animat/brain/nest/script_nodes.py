@@ -68,8 +68,8 @@ def node_collections(nest: Any, namespace: Mapping[str, Any], path: Path) -> tup
         nodes[name] = found
     if devices:
         raise AnimatError(
-            f"{' and '.join(devices)}, which is a device and no neuron; leave devices out: they go on working as the "
-            "script connected them, and transfer functions attach sources and sinks of their own",
+            f"{', '.join(devices)}: devices, no neurons. Leave them out; they go on working as the script connected "
+            "them, and transfer functions attach sources and sinks of their own",
             file=path,
         )
     return nodes, notes
