@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from nest_brain import nest
 
-from animat.brain.nest.script_nodes import node_collections, nodes_made
+from animat.brain.nest.nodes import nodes_made
+from animat.brain.nest.script_nodes import node_collections
 from animat.errors import AnimatError
 
 

@@ -152,8 +152,12 @@ class NestEngine:
             max_delay_ms=float(nest.max_delay),
             build_s=time.perf_counter() - began,
             capabilities=("set", "silence", "cut"),
-            notes=self._notes,
+            notes=(*self._notes, *self._mute()),
         )
+
+    def _mute(self) -> list[str]:
+        assert self._watch is not None
+        return [f"neurons of the model {model} send no spikes, so none are recorded" for model in self._watch.mute]
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """Attach devices; see `BrainEngine.attach`."""

@@ -10,7 +10,7 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from animat.brain.nest.script_nodes import nodes_made
+from animat.brain.nest.nodes import nodes_made
 from animat.errors import AnimatError
 
 __all__ = ["RecorderFiles", "recorder_files"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping, ValuesView
-from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -13,31 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.nest.nodes import Nodes, nodes_made
 from animat.errors import AnimatError
 
-__all__ = ["Nodes", "node_collections", "nodes_made"]
+__all__ = ["node_collections"]
 
 _NAMING = 'populations = {"exc": exc, "inh": inh}'
-
-#: How NEST writes nodes of one model, made together.
-_MADE = re.compile(r"model=(\S+), size=\d+, first=(\d+)(?:, last=(\d+))?")
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """Nodes of one model with successive ids; `kind` is NEST's element type: neuron, stimulator, recorder or other."""
-
-    model: str
-    kind: str
-    first: int
-    last: int
-
-
-def nodes_made(nest: Any) -> list[Nodes]:
-    """Return all nodes of the kernel, in order."""
-    found = [(model, int(first), int(last or first)) for model, first, last in _MADE.findall(str(nest.GetNodes()))]
-    kinds = {model: str(nest.GetDefaults(model)["element_type"]) for model in {model for model, *_ in found}}
-    return [Nodes(model, kinds[model], first, last) for model, first, last in found]
 
 
 def node_collections(nest: Any, namespace: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], list[str]]:
