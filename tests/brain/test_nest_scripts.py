@@ -175,6 +175,15 @@ def test_a_seed_that_a_script_sets_is_told(tmp_path: Path) -> None:
         assert "sets the seed 99" in note and "(7)" in note
 
 
+def test_what_a_script_has_nest_print_ends_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with running(
+        written(tmp_path, CELLS + "nest.verbosity = nest.VerbosityLevel.ALL\nnest.print_time = True\n")
+    ) as loop:
+        capfd.readouterr()
+        loop.run(3)
+        assert capfd.readouterr() == ("", "")
+
+
 def test_the_seed_decides_what_numpy_and_python_draw_in_a_script(tmp_path: Path) -> None:
     text = """\
 import random, nest, numpy as np

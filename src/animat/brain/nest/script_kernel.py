@@ -5,37 +5,43 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from animat.brain.nest.kernel import kernel_settings
-from animat.brain.protocol import BrainScript, BrainSettings
+from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
 __all__ = ["check_kernel", "connect_relays", "settings_kept"]
 
 
 @contextmanager
-def settings_kept(nest: Any, script: BrainScript, settings: BrainSettings) -> Iterator[None]:
-    """Have a script's ResetKernel and PyNN's setup begin from the experiment's settings."""
+def settings_kept(nest: Any, settings: BrainSettings, *, pynn: bool) -> Iterator[None]:
+    """Have a script's ResetKernel, and PyNN's setup if it uses PyNN, begin from the experiment's settings."""
     reset = nest.ResetKernel
 
     def reset_and_set() -> None:
         reset()
         nest.SetKernelStatus(kernel_settings(settings))
 
-    vars(nest)["ResetKernel"] = reset_and_set
-    pynn = _pynn() if script.kind == "pynn" else None
-    setup = getattr(pynn, "setup", None)
-    if pynn is not None and setup is not None:
-        pynn.setup = _with_defaults(setup, kernel_settings(settings))
+    with ExitStack() as stack:
+        stack.enter_context(_replaced(nest, "ResetKernel", reset_and_set))
+        if pynn:
+            module = _pynn()
+            setup = _with_defaults(module.setup, kernel_settings(settings))
+            stack.enter_context(_replaced(module, "setup", setup))
+        yield
+
+
+@contextmanager
+def _replaced(module: Any, name: str, function: Callable[..., Any]) -> Iterator[None]:
+    before = vars(module)[name]
+    vars(module)[name] = function
     try:
         yield
     finally:
-        vars(nest)["ResetKernel"] = reset
-        if pynn is not None:
-            pynn.setup = setup
+        vars(module)[name] = before
 
 
 def _with_defaults(setup: Callable[..., Any], values: Mapping[str, Any]) -> Callable[..., Any]:

@@ -25,6 +25,9 @@ from animat.errors import AnimatError, text_of
 
 __all__ = ["Left", "run_script"]
 
+#: What makes a script one of PyNN's, whatever it is called.
+_IMPORTS_PYNN = re.compile(rb"^[ \t]*(import|from)[ \t]+pyNN\b", re.MULTILINE)
+
 #: What to do about errors that have another cause than the line where they occur.
 _HINTS = (
     (
@@ -67,29 +70,38 @@ def run_script(nest: Any, script: BrainScript, settings: BrainSettings) -> Left:
         With the script's file and line, for every exception and for an end with another code than 0.
     """
     path = Path(script.path)
-    code = _compiled(path)
+    source = _read(path)
+    code = _compiled(source, path)
+    pynn = script.kind == "pynn" or _IMPORTS_PYNN.search(source) is not None
     folder = path.parent if settings.shard is None else Path(settings.shard).parent
     program = ModuleType("__main__")
     program.__file__ = str(path)
     random.seed(settings.seed)
     np.random.seed(settings.seed % 2**32)  # noqa: NPY002 (it is the scripts that use it)
     nest.SetKernelStatus({"data_path": str(folder)})
-    with settings_kept(nest, script, settings), _as_program(program, path, script.args):
+    with settings_kept(nest, settings, pynn=pynn), _as_program(program, path, script.args):
         _run(nest, code, program, path)
         if nest.GetKernelStatus("prepared"):
             nest.Cleanup()
-        if script.kind == "pynn":
+        nest.verbosity = nest.VerbosityLevel.ERROR
+        nest.print_time = False
+        if pynn:
             connect_relays()
         notes = check_kernel(nest, path, settings)
         nodes, more = node_collections(nest, vars(program), path)
         return Left(nodes, (*notes, *more), recorder_files(nest, path))
 
 
-def _compiled(path: Path) -> CodeType:
+def _read(path: Path) -> bytes:
     try:
-        return compile(path.read_bytes(), str(path), "exec")
+        return path.read_bytes()
     except OSError as error:
         raise AnimatError(f"cannot read the script: {error}", file=path) from None
+
+
+def _compiled(source: bytes, path: Path) -> CodeType:
+    try:
+        return compile(source, str(path), "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line, why = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (None, text_of(error))
         raise AnimatError(f"not valid Python: {why}", file=path, line=line) from None
