@@ -167,6 +167,15 @@ def test_whatever_a_script_raises_can_be_read(tmp_path: Path, line: str, says: s
     assert caught.value.line == 2 and len(caught.value.what) < 3000 and caught.value.what.encode()
 
 
+def test_mistakes_in_a_module_beside_the_script_are_placed_there(tmp_path: Path) -> None:
+    (tmp_path / "own_weights.py").write_text("def weight():\n    return 1 / 0\n")
+    with (
+        pytest.raises(AnimatError, match=r"own_weights\.py:2: ZeroDivisionError"),
+        running(written(tmp_path, "import own_weights\nown_weights.weight()\n")),
+    ):
+        pass
+
+
 def test_a_seed_that_a_script_sets_is_told(tmp_path: Path) -> None:
     with running(written(tmp_path, CELLS), seed=7) as loop:
         assert loop.engine.reset().notes == ()

@@ -112,14 +112,14 @@ def _run(nest: Any, code: CodeType, program: ModuleType, path: Path) -> None:
         exec(code, vars(program))
     except SystemExit as error:
         if error.code not in (None, 0):
-            raise AnimatError(_ended(error), file=path, line=_line(error, path)) from None
+            raise AnimatError(_ended(error)).at(*_place(error, path)) from None
     except AnimatError as error:
-        raise error.at(path, _line(error, path)) from None
+        raise error.at(*_place(error, path)) from None
     except BaseException as error:
         text = reason(error) if isinstance(error, nest.NESTError) else text_of(error)
         said = f"{type(error).__name__}: {text}" if text else type(error).__name__
         hint = next((f" ({hint})" for pattern, hint in _HINTS if re.search(pattern, said)), "")
-        raise AnimatError(said + hint, file=path, line=_line(error, path)) from None
+        raise AnimatError(said + hint).at(*_place(error, path)) from None
 
 
 def _ended(error: SystemExit) -> str:
@@ -153,9 +153,14 @@ def _as_program(program: ModuleType, path: Path, args: tuple[str, ...]) -> Itera
 def _is_own(module: ModuleType, folder: Path) -> bool:
     """Return whether a module lies in the script's folder and is no installed package's."""
     file = getattr(module, "__file__", None)
-    return file is not None and Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
+    return file is not None and _lies_in(file, folder)
 
 
-def _line(error: BaseException, path: Path) -> int | None:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return frames[-1].lineno if frames else None
+def _lies_in(file: str, folder: Path) -> bool:
+    return Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
+
+
+def _place(error: BaseException, path: Path) -> tuple[str, int | None]:
+    """Return the file and line of the script, or of a module beside it, where an exception came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _lies_in(frame.filename, path.parent)]
+    return (frames[-1].filename, frames[-1].lineno) if frames else (str(path), None)
