@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["AnimatError", "shortened", "told", "unknown_name"]
+__all__ = ["AnimatError", "shortened", "text_of", "told", "unknown_name"]
 
-#: Characters of a name, and of an exception's text, that a message repeats.
-_NAME, _TEXT = 100, 2000
+#: Most characters of a name, and of another text of somebody else's, that are shown.
+_LONGEST_NAME, _LONGEST = 100, 2000
 
 
 class AnimatError(Exception):
@@ -44,7 +44,7 @@ class AnimatError(Exception):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) -> AnimatError:
     """Return the error for a name that does not exist, with the nearest and all existing names."""
-    name = shortened(str(name), _NAME)
+    name = shortened(str(name), _LONGEST_NAME)
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -54,23 +54,24 @@ def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) ->
 
 
 def told(error: BaseException) -> str:
-    """Return what an exception says, in a form that any file and terminal takes, and of bounded length.
-
-    The exception may be anybody's: its text may be endless, hold half of a character, or fail itself.
-    """
-    try:
-        text = str(error)
-    except BaseException as another:
-        text = f"(its text cannot be had: {type(another).__name__})"
-    text = shortened(text[: 4 * _TEXT].encode("utf-8", "backslashreplace").decode(), _TEXT)
+    """Return what an exception is and says, `shortened`; of one that is meant for users what it says."""
+    text = text_of(error)
     if isinstance(error, AnimatError):
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def shortened(text: str, length: int) -> str:
-    """Return a text of at most about `length` characters, with what is left out counted."""
-    if len(text) <= length:
-        return text
-    half = length // 2
-    return f"{text[:half]} ... ({len(text) - 2 * half:,} characters) ... {text[-half:]}"
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, `shortened`; also of one that fails when it is asked."""
+    try:
+        return shortened(str(error))
+    except BaseException as second:
+        return f"(what it says cannot be shown: {type(second).__name__})"
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return text that can be shown and sent: beginning and end of a long one, lone surrogates as escapes."""
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} ... ({len(text):,} characters in all) ... {text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()

@@ -22,6 +22,16 @@ def test_input_hashes_follow_contents_not_places(pendulum):
     assert brain != first[0] and body != first[1]
 
 
+def test_a_script_has_arguments(pendulum):
+    folder = pendulum(script=SCRIPT)
+    found = read_experiment(folder, ["brain.args=[--scale, 0.1, --n, 3, --name, a b]"])
+    with_args = load_parts(found).brains["brain"]
+    assert with_args.args == ("--scale", "0.1", "--n", "3", "--name", "a b")
+    assert input_hash(with_args) != hashes(folder)[0]
+    with pytest.raises(AnimatError, match="`args` are for a `script`"):
+        read_experiment(pendulum("network"), ["brain.args=[--scale]"])
+
+
 def test_a_period_that_does_not_fit_the_step_is_refused(pendulum):
     folder = pendulum(transfer=TRANSFER.replace("@transfer_function(hinge", '@transfer_function(every="30 ms", hinge'))
     with pytest.raises(AnimatError, match="whole multiple of the step") as caught:

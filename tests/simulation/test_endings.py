@@ -65,7 +65,7 @@ def left_over(out):
         (
             "raise Odd",
             "class Odd(Exception):\n    def __str__(self): raise RuntimeError\n",
-            "Odd: (its text cannot be had: RuntimeError) (at 400 ms)",
+            "Odd: (what it says cannot be shown: RuntimeError) (at 400 ms)",
         ),
     ],
 )

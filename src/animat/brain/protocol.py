@@ -128,10 +128,14 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class BrainScript(msgspec.Struct, frozen=True):
-    """A PyNEST or PyNN script that leaves a dictionary `populations`; `kind` is "pynest" or "pynn"."""
+    """A PyNEST or PyNN script that leaves a dictionary `populations`; `kind` is "pynest" or "pynn".
+
+    `args` are its command line: ``sys.argv`` is the path and these.
+    """
 
     path: str
     kind: str
+    args: tuple[str, ...] = ()
 
 
 class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +193,10 @@ class PopulationInfo(msgspec.Struct, frozen=True):
 
 
 class BrainInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was built: populations in order, totals, delay range in ms, and the engine; relays are not neurons."""
+    """What was built: populations in order, totals, delay range in ms, and the engine; relays are not neurons.
+
+    `notes` say what a user should know of it, such as a seed that a script sets.
+    """
 
     engine: str
     version: str
@@ -201,6 +208,7 @@ class BrainInfo(msgspec.Struct, frozen=True, kw_only=True):
     build_s: float
     #: Engine abilities beyond the protocol's minimum: "set", "silence", "cut", "save".
     capabilities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def sizes(self) -> dict[str, int]:
         """Return population sizes by name."""

@@ -115,9 +115,12 @@ class BrainLink:
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
         quiet_s = None if network is None else 10 * self._patience_s
-        info: BrainInfo = self._patiently(
-            "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
-        )
+        try:
+            info: BrainInfo = self._patiently(
+                "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
+            )
+        except WorkerDied as error:
+            raise error.at(None if script is None else script.path) from None
         self._quiet_s = quiet_s
         self._capabilities = info.capabilities
         return info

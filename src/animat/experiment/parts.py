@@ -330,7 +330,7 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
         path = experiment.folder / brain.script
         if not path.is_file():
             raise AnimatError(f"there is no script {brain.script}", file=experiment.file, line=line)
-        return BrainScript(str(path.resolve()), brain.kind)
+        return BrainScript(str(path.resolve()), brain.kind, tuple(brain.args))
     spec = brain.network
     assert spec is not None
     try:
@@ -375,7 +375,7 @@ def input_hash(brain: Network | BrainScript | BodyModel) -> str:
     """Return the SHA-256 of everything that a description says and of the files it names, wherever they lie."""
     content: object = brain
     if isinstance(brain, BrainScript):
-        content = (brain.kind, Path(brain.path).read_bytes())
+        content = (brain.kind, Path(brain.path).read_bytes(), *brain.args)
     elif isinstance(brain, BodyModel) and brain.source is not None:
         source = msgspec.structs.replace(brain.source, path=Path(brain.source.path).name)
         content = msgspec.structs.replace(brain, source=source)

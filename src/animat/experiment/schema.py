@@ -52,6 +52,9 @@ def _source_inside(value: dict[str, Any] | str | None) -> dict[str, Any] | str |
 #: A word of a command; numbers may stand without quotes.
 Word = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 
+#: An argument of a script: text, or a number that stands for its text.
+Argument = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+
 #: A file of the experiment's folder, named from there.
 FileName = Annotated[str, AfterValidator(_inside)]
 
@@ -69,6 +72,9 @@ class BrainPart(_Part):
     )
     script: FileName | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
     kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")
+    args: list[Argument] = Field(
+        default_factory=list, description="the script's command line, such as [--scale, 0.1]; it finds it in sys.argv"
+    )
     resolution: PositiveTicks = Field(100_000, validate_default=False, description="time step of the simulator")
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
     processes: int = Field(1, ge=1, le=65536, description="how many processes hold the brain; more than 1 needs MPI")
@@ -97,6 +103,8 @@ class BrainPart(_Part):
     def _one_source(self) -> BrainPart:
         if (self.network is None) == (self.script is None):
             raise ValueError("give either `network` or `script`")
+        if self.args and self.script is None:
+            raise ValueError("`args` are for a `script`")
         together = self.processes * self.threads
         if self.virtual_processes is not None and self.virtual_processes % together:
             raise ValueError(f"virtual_processes must be a multiple of processes times threads ({together})")

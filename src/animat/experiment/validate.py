@@ -80,7 +80,9 @@ def validate(
                 check_brain(parts, name)
         if build and parts.brains:
             for name in parts.brains:
-                sizes[name] = build_brain(parts, name, progress).sizes()
+                built = build_brain(parts, name, progress)
+                sizes[name] = built.sizes()
+                remarks += [f"{name}: {note}" for note in built.notes]
             specs = check_names_and_functions(parts, bodies, sizes)
     unknown = [name for name, known in sizes.items() if known is None]
     if unknown:

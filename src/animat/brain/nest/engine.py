@@ -21,7 +21,7 @@ from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
-from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
+from animat.brain.nest.kernel import import_nest, reason, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.modules import install_modules
 from animat.brain.nest.parts import (
@@ -34,6 +34,7 @@ from animat.brain.nest.parts import (
     merge_found,
     merge_spikes,
 )
+from animat.brain.nest.recorder_files import RecorderFiles
 from animat.brain.nest.scripts import run_script
 from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
@@ -78,6 +79,8 @@ class NestEngine:
         self._next_device = 0
         self._memory = PeakMemory()
         self._nodes: dict[str, Any] = {}
+        self._notes: tuple[str, ...] = ()
+        self._files: RecorderFiles | None = None
         self._ids: dict[str, NDArray[np.int64]] = {}
 
     def check(self, network: Network) -> None:
@@ -89,7 +92,7 @@ class NestEngine:
             try:
                 nest.Create(population.model, params=dict(population.params))
             except nest.NESTError as error:
-                raise AnimatError(f"population {population.name} ({population.model}): {error}") from None
+                raise AnimatError(f"population {population.name} ({population.model}): {reason(error)}") from None
         nest.ResetKernel()
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
@@ -125,7 +128,8 @@ class NestEngine:
                 self._nodes = built.nodes
             else:
                 progress("running the script", 0.0)
-                self._nodes = run_script(nest, brain, settings)
+                left = run_script(nest, brain, settings)
+                self._nodes, self._notes, self._files = left.nodes, left.notes, left.files
                 self._clock.origin = round(nest.biological_time * 1e6)
             self._floor_ms = float(nest.min_delay)
             self._ids = {name: np.asarray(nodes.tolist(), np.int64) for name, nodes in self._nodes.items()}
@@ -148,7 +152,12 @@ class NestEngine:
             max_delay_ms=float(nest.max_delay),
             build_s=time.perf_counter() - began,
             capabilities=("set", "silence", "cut"),
+            notes=(*self._notes, *self._mute()),
         )
+
+    def _mute(self) -> list[str]:
+        assert self._watch is not None
+        return [f"neurons of the model {model} send no spikes, so none are recorded" for model in self._watch.mute]
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """Attach devices; see `BrainEngine.attach`."""
@@ -246,6 +255,8 @@ class NestEngine:
             sample = watch.thinned(records)
         t4 = time.perf_counter()
         watch.write(records)
+        if self._files is not None:
+            self._files.take()
         t5 = time.perf_counter()
         return Step(
             senders=senders.tobytes(),
@@ -385,7 +396,9 @@ class NestEngine:
     def _free(self) -> None:
         if self._watch is not None:
             self._watch.close()
-        self._watch, self._nodes, self._devices, self._readouts = None, {}, {}, Readouts()
+        if self._files is not None:
+            self._files.close()
+        self._watch, self._files, self._nodes, self._devices, self._readouts = None, None, {}, {}, Readouts()
 
     def _device(self, index: int) -> Attached:
         if index not in self._devices:
@@ -412,5 +425,4 @@ class NestEngine:
         try:
             yield
         except self._nest.NESTError as error:
-            name = type(error).__name__
-            raise AnimatError(f"{what}: {error or 'NEST failed without a message; see its log'} ({name})") from None
+            raise AnimatError(f"{what}: {reason(error)} ({type(error).__name__})") from None
