@@ -111,6 +111,12 @@ void note_sources(Brain<Real> &brain, Projection<Real> &p, int64_t slice) {
     brain.any_settling |= !p.settling.empty();
 }
 
+// What sources fired until now counts no more.
+template <class Real>
+void forget_sources(Projection<Real> &p) {
+    std::fill(p.trace.begin(), p.trace.end(), Real(0));
+}
+
 // Bring a source's weights onto a block up to date.
 template <class Real>
 void learn(const Brain<Real> &brain, const Projection<Real> &projection, Block<Real> &block, const Before<Real> &record,

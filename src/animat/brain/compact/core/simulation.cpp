@@ -149,7 +149,11 @@ class Engine final : public Simulation {
         return {wiring.shortest, wiring.longest};
     }
 
-    void cut(int projection, bool cut) override { brain_.projections.at(projection)->cut = cut; }
+    void cut(int projection, bool cut) override {
+        Projection<Real> &p = *brain_.projections.at(projection);
+        if (p.cut && !cut) forget_sources(p);
+        p.cut = cut;
+    }
 
     void synapses_of(int projection, std::vector<uint32_t> &sources, std::vector<uint32_t> &targets,
                      std::vector<double> &weights, std::vector<int32_t> &delays) const override {
