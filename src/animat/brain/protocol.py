@@ -268,7 +268,7 @@ class BrainEngine(Protocol):
         """Return neuron parameters or state variables, one value per selected neuron."""
 
     def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
-        """Set parameters. Engine-neutral names: `silent` (bool, neurons), `cut` (bool, projections)."""
+        """Set parameters. Engine-neutral names: `silent` (bool, neurons), `cut` (bool, projections; see `cuts.py`)."""
 
     def reset(self) -> BrainInfo:
         """Return to the state after `load` (same seed), with the attached devices at their initial values."""

@@ -214,12 +214,13 @@ class _Builder:
         drive = population.drive
         if drive is None:
             return
-        source = self._nest.Create("poisson_generator", params={"rate": drive.rate_hz, "start": drive.start_ms})
+        params = {"rate": drive.rate_hz, "start": drive.start_ms}
         synapse = {"weight": drive.weight, "delay": max(drive.delay_ms, self._resolution_ms)}
         if drive.receptor is not None:
             synapse["receptor_type"] = drive.receptor
         driven = made if drive.neurons is None else made[slice(*drive.neurons)]
         try:
+            source = self._nest.Create("poisson_generator", params=params)
             self._nest.Connect(source, driven, syn_spec=synapse)
         except self._nest.NESTError as error:
             raise AnimatError(f"drive of population {population.name}: {reason(error)}") from None

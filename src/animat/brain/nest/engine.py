@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.cuts import Cuts
 from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
@@ -136,6 +137,9 @@ class NestEngine:
             self._share = Share(nest)
             synapses = int(nest.num_connections) if built is None else built.synapses
             self._lesions = Lesions(nest, self._share, None if built is None else built.copies)
+            # what NEST collects in a slice of its smallest delay it hands over when the next one begins
+            self._cuts = Cuts(lag=settings.resolution)
+            self._exchange = 0
             recorder = None if built is None else built.recorder
             self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms, recorder)
         return BrainInfo(
@@ -234,7 +238,7 @@ class NestEngine:
         nest, clock, watch = self._nest, self._clock, self._watch
         assert watch is not None
         t0 = time.perf_counter()
-        span = self._settings.span(clock.now, until)
+        self._settings.span(clock.now, until)
         with self._explained("NEST"):
             for index, name, value in changes:
                 change(self._device(index), name, value, clock)
@@ -244,11 +248,16 @@ class NestEngine:
                     emit(found, [[clock.steps(tick) for tick in one] for one in ticks], clock)
             nest.Prepare()
             t1 = time.perf_counter()
-            nest.Run(span / 1e6)
+            self._exchange = self._exchange or round(nest.min_delay * 1e6)
+            for tick, joined in self._cuts.pieces(clock.now, until, self._exchange, clock.origin):
+                if tick > clock.now:
+                    nest.Run((tick - clock.now) / 1e6)
+                clock.now = tick
+                for ends in joined:
+                    self._lesions.cut(*self._ends(ends), ends, ends in self._cuts.held)
             t2 = time.perf_counter()
             nest.Cleanup()
             t3 = time.perf_counter()
-            clock.now = until
             senders, times = watch.take(clock.origin)
             counts, records = watch.sort(senders, times)
             senders, times = watch.for_devices(senders, times)
@@ -334,9 +343,18 @@ class NestEngine:
         for name in values:
             if name != "cut":
                 raise unknown_name(f"property of the projection {target.pre}->{target.post}:", name, ["cut"])
-        ends = self._population(target.pre), self._population(target.post)
+        joined, cut = (target.pre, target.post), bool(values["cut"])
+        ends = self._ends(joined)
+        if self._share.processes > 1:  # all stop at the same time, also those that find nothing to refuse
+            self._cuts.ask(joined, cut)
         with self._explained(f"cut of {target.pre}->{target.post}"):
-            return self._lesions.cut(*ends, (target.pre, target.post), bool(values["cut"]))
+            found = self._lesions.check(*ends, joined)
+        if self._share.processes == 1:
+            self._cuts.ask(joined, cut)
+        return found
+
+    def _ends(self, names: tuple[str, str]) -> tuple[Any, Any]:
+        return self._population(names[0]), self._population(names[1])
 
     def _set(self, target: Selection, values: Mapping[str, float | list[float] | bool]) -> None:
         selected, nodes = self._select((target,))
