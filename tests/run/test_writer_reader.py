@@ -176,7 +176,7 @@ def test_files_are_private_and_whole(tmp_path):
     writer.control({"pid": os.getpid(), "address": "ipc://x"})
     assert stat.S_IMODE((tmp_path / "r" / "control.json").stat().st_mode) == 0o600
     writer.summary({"rates": np.arange(2), "n": np.int64(3)})
-    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3}
+    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3, "warnings": []}
     with pytest.raises(AnimatError, match="still be running"):
         repair(tmp_path / "r")
     writer.close()

@@ -38,6 +38,8 @@ from animat.run.format import (
     shard_name,
     table_file,
 )
+from animat.run.implausible import implausible
+from animat.run.reader import Run
 
 __all__ = ["RunWriter", "Table"]
 
@@ -210,8 +212,8 @@ class RunWriter:
         write_json(self.folder / CONTROL, {**content, "process": process}, mode=0o600)
 
     def summary(self, content: Mapping[str, Any]) -> None:
-        """Write `summary.json` (again)."""
-        write_json(self.folder / SUMMARY, content)
+        """Write `summary.json` (again), with what is implausible in the tables that were written as `warnings`."""
+        write_json(self.folder / SUMMARY, {**content, "warnings": implausible(Run(self.folder))})
 
     def flush(self) -> None:
         """Write everything gathered so far, for example when the simulation pauses."""
