@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -139,6 +140,25 @@ def test_block_is_flushed_by_size_and_by_age(tmp_path, monkeypatch):
     small.append(2, [0.0])
     assert open_run(tmp_path).table("small").num_rows == 2
     writer.close()
+
+
+def test_memory_does_not_grow_with_the_steps(tmp_path):
+    """Nothing of a step is kept beyond the block that it is written with, however fast they come."""
+    writer = RunWriter(tmp_path)
+    table = writer.table("signals", [Column("x", "", (20,))])
+
+    def steps(begin):
+        for step in range(begin, begin + 5000):
+            table.append(step, np.zeros(20))
+            writer.profile([step, step, 0, *np.zeros(10)])
+
+    steps(0)
+    tracemalloc.start()
+    steps(5000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    writer.close()
+    assert grown < 100_000, f"{grown / 5000:.0f} bytes a step"
 
 
 def test_append_is_cheap(tmp_path):

@@ -46,6 +46,7 @@ __all__ = ["RunWriter", "Table"]
 #: A table is flushed after this many bytes or seconds (wall clock).
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
+_PROFILE_ROWS = 512
 
 
 def _array(values: NDArray[Any]) -> pa.Array:
@@ -188,7 +189,7 @@ class RunWriter:
     def profile(self, row: Sequence[float]) -> None:
         """Add one step to `profile.csv`, in the order of its columns; seconds."""
         self._lines.append(self._line % tuple(row))
-        if time.monotonic() - self._profiled >= FLUSH_SECONDS:
+        if len(self._lines) == _PROFILE_ROWS or time.monotonic() - self._profiled >= FLUSH_SECONDS:
             self._flush_profile()
 
     def _flush_profile(self) -> None:
