@@ -1,5 +1,6 @@
 import csv
 import pickle
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -158,9 +159,11 @@ def test_run_without_brain_and_body(to, tmp_path):
 def test_unknown_format_and_missing_package(run, monkeypatch):
     with pytest.raises(AnimatError, match="csv, neo, nwb"):
         export(run, "matlab")
-    monkeypatch.setitem(FORMATS, "nwb", ("no_such_package.nwb", "run.nwb", "nwb"))
-    with pytest.raises(AnimatError, match=r"pip install 'animat\[nwb\]'"):
-        export(run, "nwb")
+    for to, package, inner in (("nwb", "pynwb", "hdmf"), ("neo", "neo", "quantities")):
+        monkeypatch.delitem(sys.modules, FORMATS[to][0], raising=False)
+        monkeypatch.setitem(sys.modules, inner, None)
+        with pytest.raises(AnimatError, match=rf"{to} needs {package}, .*: pip install 'animat\[{to}\]'"):
+            export(run, to)
 
 
 def test_place_that_cannot_be_written(run, tmp_path):

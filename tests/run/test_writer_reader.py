@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -142,6 +143,25 @@ def test_block_is_flushed_by_size_and_by_age(tmp_path, monkeypatch):
     writer.close()
 
 
+def test_memory_does_not_grow_with_the_steps(tmp_path):
+    """Nothing of a step is kept beyond the block that it is written with, however fast they come."""
+    writer = RunWriter(tmp_path)
+    table = writer.table("signals", [Column("x", "", (20,))])
+
+    def steps(begin):
+        for step in range(begin, begin + 5000):
+            table.append(step, np.zeros(20))
+            writer.profile([step, step, 0, *np.zeros(10)])
+
+    steps(0)
+    tracemalloc.start()
+    steps(5000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    writer.close()
+    assert grown < 100_000, f"{grown / 5000:.0f} bytes a step"
+
+
 def test_append_is_cheap(tmp_path):
     writer = RunWriter(tmp_path)
     table = writer.table(
@@ -177,7 +197,7 @@ def test_files_are_private_and_whole(tmp_path):
     writer.control({"pid": os.getpid(), "address": "ipc://x"})
     assert stat.S_IMODE((tmp_path / "r" / "control.json").stat().st_mode) == 0o600
     writer.summary({"rates": np.arange(2), "n": np.int64(3)})
-    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3}
+    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3, "warnings": []}
     with pytest.raises(AnimatError, match="still be running"):
         repair(tmp_path / "r")
     writer.close()

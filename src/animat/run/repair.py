@@ -184,6 +184,8 @@ def _sum_up(folder: Path, reason: str) -> list[str]:
     """Write `summary.json` of what was recorded, if there is none."""
     if (folder / SUMMARY).exists():
         return []
+    from animat.run.implausible import implausible  # with the words of bodies, which take time to import
+
     run = open_run(folder)
     last = _last_state(run)
     ended = "text" not in last and int(last.get("tick", 0)) <= run.end
@@ -217,6 +219,7 @@ def _sum_up(folder: Path, reason: str) -> list[str]:
                 for event in run.events
                 if event.get("kind") == "transfer_function_failed"
             ],
+            "warnings": implausible(run),
         },
     )
     return [f"{SUMMARY}: {state}, {run.steps} steps"]

@@ -39,12 +39,15 @@ from animat.run.format import (
     shard_name,
     table_file,
 )
+from animat.run.implausible import implausible
+from animat.run.reader import Run
 
 __all__ = ["RunWriter", "Table"]
 
 #: A table is flushed after this many bytes (or as many as Arrow puts before them) or seconds (wall clock).
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
+_PROFILE_ROWS = 512
 
 
 def _frame(schema: pa.Schema, columns: Sequence[Column], rows: int) -> bytes:
@@ -213,7 +216,7 @@ class RunWriter:
     def profile(self, row: Sequence[float]) -> None:
         """Add one step to `profile.csv`, in the order of its columns; seconds."""
         self._lines.append(self._line % tuple(row))
-        if time.monotonic() - self._profiled >= FLUSH_SECONDS:
+        if len(self._lines) == _PROFILE_ROWS or time.monotonic() - self._profiled >= FLUSH_SECONDS:
             self._flush_profile()
 
     def _flush_profile(self) -> None:
@@ -237,8 +240,8 @@ class RunWriter:
         write_json(self.folder / CONTROL, {**content, "process": process}, mode=0o600)
 
     def summary(self, content: Mapping[str, Any]) -> None:
-        """Write `summary.json` (again)."""
-        write_json(self.folder / SUMMARY, content)
+        """Write `summary.json` (again), with what is implausible in the tables that were written as `warnings`."""
+        write_json(self.folder / SUMMARY, {**content, "warnings": implausible(Run(self.folder))})
 
     def flush(self) -> None:
         """Write everything gathered so far, for example when the simulation pauses."""
