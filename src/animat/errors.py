@@ -6,7 +6,10 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["AnimatError", "unknown_name"]
+__all__ = ["AnimatError", "error_text", "legible", "unknown_name"]
+
+#: Characters of a message that are kept; a longer one holds data, not words.
+MOST_CHARACTERS = 4000
 
 
 class AnimatError(Exception):
@@ -21,10 +24,10 @@ class AnimatError(Exception):
     """
 
     def __init__(self, what: str, *, file: str | Path | None = None, line: int | None = None) -> None:
-        self.what = what
+        self.what = legible(what)
         self.file = None if file is None else str(file)
         self.line = line
-        super().__init__(what)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         if self.file is None:
@@ -37,6 +40,26 @@ class AnimatError(Exception):
         if self.file is None and file is not None:
             self.file, self.line = str(file), line
         return self
+
+
+def legible(text: str) -> str:
+    """Return text that can be printed and sent: halves of characters escaped, the middle of a long one left out."""
+    if len(text) > MOST_CHARACTERS:
+        half = MOST_CHARACTERS // 2
+        text = f"{text[:half]} ... ({len(text) - 2 * half:,} characters left out) ... {text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()
+
+
+def error_text(error: BaseException) -> str:
+    """Return the kind and the text of what somebody else's code raised; of an `AnimatError` its text alone."""
+    if isinstance(error, AnimatError):
+        return error.what
+    kind = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException as failure:
+        return legible(f"{kind} (its text cannot be shown: that fails with {type(failure).__name__})")
+    return legible(f"{kind}: {text}" if text else kind)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) -> AnimatError:

@@ -238,9 +238,8 @@ def test_validation_resolves_every_name(pendulum):
         ("count.value += 1", "count.valu += 1", "valu"),
     ],
 )
-def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeypatch, old, new, words):
-    monkeypatch.setattr("animat.transfer.dry.DRY_TIMEOUT_S", 3.0)
-    experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)))
+def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, old, new, words):
+    experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)), ["trial_patience=3 s"])
     with pytest.raises(AnimatError, match=re.escape(words)) as caught:
         validate(experiment)
     assert caught.value.file is not None and caught.value.file.endswith("transfer.py") and caught.value.line

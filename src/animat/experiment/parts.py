@@ -28,6 +28,7 @@ from animat.experiment.signal_names import check_compared, check_recorded, signa
 from animat.library import load_network
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
+from animat.transfer.dry import dry_load
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
 
@@ -197,6 +198,7 @@ def load_parts(experiment: Experiment) -> Parts:
     bodies = {name: _body(experiment, name, body) for name, body in part.all_bodies.items()}
     sources = experiment.transfer_sources()
     try:
+        dry_load(sources, part.trial_patience / 1e9)
         functions = order(
             [function for file, text in sources.items() for function in load_functions(text, file)], list(bodies)
         )

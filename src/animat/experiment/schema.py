@@ -183,6 +183,11 @@ class ExperimentPart(_Part):
     step: PositiveTicks = Field(20_000_000, validate_default=False)
     duration: PositiveTicks | None = None
     timeout: PositiveTicks | None = Field(None, description="wall-clock time after which the run is stopped")
+    trial_patience: PositiveTicks = Field(
+        10_000_000_000,
+        validate_default=False,
+        description="real time that a transfer function has for each call of the trial before a run",
+    )
     brain: BrainPart | None = None
     brains: dict[str, BrainPart] = Field(default_factory=dict)
     body: BodyPart | None = None

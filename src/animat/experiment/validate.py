@@ -146,6 +146,7 @@ def check_names_and_functions(
             sensors,
             parameters=parts.experiment.part.parameters,
             seconds=parts.trial_seconds(),
+            patience_s=parts.experiment.part.trial_patience / 1e9,
         )
     except AnimatError as error:
         if error.file is not None:

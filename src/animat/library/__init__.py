@@ -16,7 +16,7 @@ import msgspec
 from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError, error_text, unknown_name
 
 __all__ = ["library_names", "library_path", "load_network", "network_builder"]
 
@@ -132,7 +132,7 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
         network = build(**parameters)
     except AnimatError as error:
         raise error.at(path) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _from_user_code(error, path) from error
     if not isinstance(network, Network):
         raise AnimatError(f"build() must return an animat Network, got {type(network).__name__}", file=path)
@@ -162,7 +162,7 @@ def _builder(path: Path, _changed: int) -> Callable[..., object]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _from_user_code(error, path) from error
     build = getattr(module, "build", None)
     if not callable(build):
@@ -170,7 +170,7 @@ def _builder(path: Path, _changed: int) -> Callable[..., object]:
     return build  # type: ignore[no-any-return]
 
 
-def _from_user_code(error: Exception, path: Path) -> AnimatError:
+def _from_user_code(error: BaseException, path: Path) -> AnimatError:
     """Return the error with the line of `path` at which it was raised."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
@@ -178,4 +178,4 @@ def _from_user_code(error: Exception, path: Path) -> AnimatError:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return AnimatError(f"{type(error).__name__}: {error}", file=path, line=line)
+    return AnimatError(error_text(error), file=path, line=line)

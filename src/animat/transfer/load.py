@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import traceback
 
-from animat.errors import AnimatError
+from animat.errors import AnimatError, error_text
 from animat.transfer.declare import TransferFunction
 
 __all__ = ["error_place", "load_functions"]
@@ -25,9 +25,10 @@ def load_functions(source: str, file: str) -> list[TransferFunction]:
         exec(compile(source, file, "exec"), namespace)
     except SyntaxError as error:
         raise AnimatError(f"not valid Python: {error.msg}", file=file, line=error.lineno) from None
-    except (Exception, SystemExit) as error:
-        what = error.what if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
-        raise AnimatError(what, file=file, line=error_place(error, file)) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise AnimatError(error_text(error), file=file, line=error_place(error, file)) from None
     functions = [value for value in namespace.values() if isinstance(value, TransferFunction)]
     if not functions:
         raise AnimatError("no transfer function found; decorate one with @transfer_function(...)", file=file)
