@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.errors import AnimatError, unknown_name
 
 __all__ = [
@@ -241,8 +241,8 @@ class BrainEngine(Protocol):
     any order between steps; `close` at the end, whatever happened. Errors are `AnimatError`.
     """
 
-    def check(self, network: Network) -> None:
-        """Raise for what this engine could not build of a sound network: models, parameters, receptors, synapses."""
+    def check(self, network: Network) -> list[Fault]:
+        """Return what this engine could not build of a sound network: models, parameters, receptors, synapses."""
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain and return what it holds. May take minutes; calls `progress` meanwhile."""

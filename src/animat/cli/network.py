@@ -22,7 +22,7 @@ from animat.brain.summary import NetworkSummary, describe_network
 from animat.cli.terminal import ProgressLine
 from animat.cli.terminal import console as terminal
 from animat.errors import AnimatError
-from animat.library import library_names, load_network, network_builder
+from animat.library import library_names, load_network, network_builder, network_error, network_file
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["network", "network_parameters", "network_source"]
@@ -61,10 +61,12 @@ def network(
     if network is None:
         _list_networks()
         return
-    found = load_network({**network_source(network), **network_parameters(mode, settings or ())})
+    source = network_source(network)
+    found = load_network({**source, **network_parameters(mode, settings or ())})
     if check:
         with closing(BrainLink("nest")) as link:
-            link.check(found)
+            for fault in link.check(found):
+                raise network_error(fault, network_file(source))
     summary = describe_network(found, processes)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,9 +16,9 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.devices import CURRENT_SOURCES
-from animat.brain.engines import check_settings
+from animat.brain.engines import check_settings, engine_kind
 from animat.brain.install import nest_mpi
-from animat.brain.network import Network, weight_unit
+from animat.brain.network import Fault, Network, weight_unit
 from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError, unknown_name
@@ -25,7 +26,7 @@ from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
-from animat.library import load_network
+from animat.library import load_network, network_error, network_file
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.dry import dry_load
@@ -38,6 +39,7 @@ __all__ = [
     "build_brain",
     "check_brain",
     "check_brain_settings",
+    "check_network_on",
     "input_hash",
     "load_parts",
     "open_bodies",
@@ -274,11 +276,20 @@ def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
 
 
 def check_brain_settings(parts: Parts, name: str) -> None:
-    """Refuse what the named brain's engine cannot be asked for, with the line of the experiment; starts no engine."""
-    experiment, script = parts.experiment, not isinstance(parts.brains[name], Network)
+    """Refuse what the named brain's engine cannot be asked for, as far as that is known without starting it.
+
+    Raises
+    ------
+    AnimatError
+        With the line of the network's file, or of the experiment that names the brain.
+    """
+    experiment, brain = parts.experiment, parts.brains[name]
     engine = experiment.part.all_brains[name].engine
     try:
-        check_settings(engine, brain_settings(experiment, name, [], None), script=script)
+        check_settings(engine, brain_settings(experiment, name, [], None), script=not isinstance(brain, Network))
+        if isinstance(brain, Network):
+            for fault in engine_kind(engine).faults(brain):
+                raise _network_error(parts, name, fault)
     except AnimatError as error:
         raise error.at(experiment.file, _section(experiment, "brains", name)) from None
 
@@ -289,7 +300,7 @@ def check_brain(parts: Parts, name: str) -> None:
     Raises
     ------
     AnimatError
-        With the line of the experiment that names the brain.
+        With the line of the network's file, or of the experiment that names the brain.
     """
     brain, experiment = parts.brains[name], parts.experiment
     part = experiment.part.all_brains[name]
@@ -298,9 +309,35 @@ def check_brain(parts: Parts, name: str) -> None:
             nest_mpi()
         if isinstance(brain, Network):
             with closing(_checking_link(parts, name)) as link:
-                link.check(brain)
+                check_network_on(link, parts, name)
     except AnimatError as error:
         raise error.at(experiment.file, _section(experiment, "brains", name)) from None
+
+
+def check_network_on(link: BrainLink, parts: Parts, name: str) -> None:
+    """Ask a brain's worker whether it could build the network; scripts pass.
+
+    Raises
+    ------
+    AnimatError
+        With the line of the network's file, or of the experiment that names the brain.
+    """
+    brain, experiment = parts.brains[name], parts.experiment
+    for fault in link.check(brain) if isinstance(brain, Network) else ():
+        raise _network_error(parts, name, fault).at(experiment.file, _section(experiment, "brains", name))
+
+
+def _network_error(parts: Parts, name: str, fault: Fault) -> AnimatError:
+    """Return the error for what is wrong with a network, placed in the user's file; what ships has no place."""
+    spec = _network_spec(parts.experiment.part.all_brains[name])
+    if "library" in spec:
+        return AnimatError(fault[1])
+    return network_error(fault, network_file(spec, parts.experiment.folder))
+
+
+def _network_spec(brain: BrainPart) -> dict[str, Any]:
+    assert brain.network is not None
+    return {"file": brain.network} if isinstance(brain.network, str) else brain.network
 
 
 def _checking_link(parts: Parts, name: str) -> BrainLink:
@@ -323,10 +360,8 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
         if not path.is_file():
             raise AnimatError(f"there is no script {brain.script}", file=experiment.file, line=line)
         return BrainScript(str(path.resolve()), brain.kind)
-    spec = brain.network
-    assert spec is not None
     try:
-        return load_network({"file": spec} if isinstance(spec, str) else spec, experiment.folder)
+        return load_network(_network_spec(brain), experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
 

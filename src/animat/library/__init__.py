@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 
 from animat.brain.adjustments import adjusted, read_adjustments
-from animat.brain.network import Network, check_network
-from animat.brain.network_file import read_network
+from animat.brain.network import Fault, Network, network_faults
+from animat.brain.network_file import fault_in_file, read_network
 from animat.errors import AnimatError, error_text, unknown_name
 
-__all__ = ["library_names", "library_path", "load_network", "network_builder"]
+__all__ = ["library_names", "library_path", "load_network", "network_builder", "network_error", "network_file"]
 
 KINDS = ("bodies", "experiments", "networks")
 
@@ -64,6 +64,30 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         If it cannot be found, has no such parameter, or describes a network that no engine could build.
     """
     parameters = {name: value for name, value in spec.items() if name not in ("library", "file", "adjustments")}
+    path = network_file(spec, base)
+    if path.suffix == ".py":
+        network = _build(path, parameters)
+    elif parameters:
+        raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
+    else:
+        network = read_network(path)
+    if "adjustments" in spec:
+        table = Path(base) / str(spec["adjustments"])
+        changes = read_adjustments(table)
+        try:
+            network = adjusted(network, changes)
+            network = msgspec.structs.replace(
+                network, notes=(*network.notes, f"Adjusted: {len(changes)} drives, currents and gains by {table.name}.")
+            )
+        except AnimatError as error:
+            raise error.at(table) from None
+    for fault in network_faults(network):
+        raise network_error(fault, path)
+    return network
+
+
+def network_file(spec: Mapping[str, Any], base: str | Path = ".") -> Path:
+    """Return the `network.py` or `network.yaml` that `spec` names; see `load_network`."""
     match spec:
         case {"library": _, "file": _}:
             raise AnimatError("network: give `library` or `file`, not both")
@@ -81,27 +105,12 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         path = found[0]
     if not path.is_file():
         raise AnimatError("this network file does not exist", file=path)
-    if path.suffix == ".py":
-        network = _build(path, parameters)
-    elif parameters:
-        raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
-    else:
-        network = read_network(path)
-    if "adjustments" in spec:
-        table = Path(base) / str(spec["adjustments"])
-        changes = read_adjustments(table)
-        try:
-            network = adjusted(network, changes)
-            network = msgspec.structs.replace(
-                network, notes=(*network.notes, f"Adjusted: {len(changes)} drives, currents and gains by {table.name}.")
-            )
-        except AnimatError as error:
-            raise error.at(table) from None
-    try:
-        check_network(network)
-    except AnimatError as error:
-        raise error.at(path) from None
-    return network
+    return path
+
+
+def network_error(fault: Fault, path: Path) -> AnimatError:
+    """Return the error for what is wrong with the network of a file, at its line where the file is a description."""
+    return AnimatError(fault[1], file=path) if path.suffix == ".py" else fault_in_file(fault, path)
 
 
 def network_builder(name: str) -> Callable[..., object] | None:
