@@ -288,8 +288,9 @@ def _model_number(value: Any, units: Sequence[str]) -> float:
     for unit in units:
         try:
             return quantity(value, unit)
-        except AnimatError:
-            continue
+        except AnimatError as error:
+            if len(units) == 1:
+                raise AnimatError(f"{error.what}, or a number in {unit}") from None
     raise AnimatError(f"cannot read {value!r}; write a number in the model's unit, or text with {' or '.join(units)}")
 
 

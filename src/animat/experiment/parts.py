@@ -32,6 +32,7 @@ from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.dry import dry_load
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
+from animat.units import format_time
 
 __all__ = [
     "Parts",
@@ -225,8 +226,8 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
             period = body.step or parts.experiment.part.step
             if period % info.timestep:
                 raise AnimatError(
-                    f"the exchange step ({period} ns) is not a whole multiple of the body's time step "
-                    f"({info.timestep} ns)",
+                    f"the exchange step ({format_time(period)}) is not a whole multiple of the body's time step "
+                    f"({format_time(info.timestep)})",
                     file=parts.experiment.file,
                     line=parts.experiment.line("step"),
                 )
