@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["AnimatError", "error_text", "legible", "unknown_name"]
+__all__ = ["AnimatError", "error_text", "legible", "nearest", "unknown_name"]
 
 #: Characters of a message that are kept; a longer one holds data, not words.
 MOST_CHARACTERS = 4000
@@ -65,14 +65,14 @@ def error_text(error: BaseException) -> str:
 def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) -> AnimatError:
     """Return the error for a name that does not exist, with the nearest and all existing names."""
     names = sorted(set(known))
-    close = _nearest(name, names)
+    close = nearest(name, names)
     hint = f" Did you mean {close!r}?" if close is not None else ""
     shown = ", ".join(names[:40]) + (f", ... ({len(names)} in all)" if len(names) > 40 else "")
     listing = f" Known: {shown}." if names else " There are none."
     return AnimatError(f"unknown {kind} {name!r}.{hint}{listing}", **where)  # type: ignore[arg-type]
 
 
-def _nearest(name: str, names: list[str]) -> str | None:
+def nearest(name: str, names: Sequence[str]) -> str | None:
     """Return the name that was probably meant, whatever its case; None if none is near."""
     folded = {known.casefold(): known for known in reversed(names)}
     close = difflib.get_close_matches(name.casefold(), folded, n=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from typing import Any
@@ -71,7 +72,7 @@ def quantity(value: str | float | int, unit: str) -> float:
     if isinstance(value, str) and (match is None or not _UNIT.fullmatch(match[2])):
         comma = "; decimals have a point, not a comma" if re.search(r"\d,\d", value) else ""
         raise AnimatError(f"cannot read {value!r} as {kind}; write for example {example}{comma}")
-    number, text = (float(match[1]), match[2]) if match else (float(value), "")
+    number, text = (float(match[1]), match[2]) if match else (_float(value), "")
     if number != number:
         raise AnimatError(f"{value!r} is not a number")
     if not text and unit:
@@ -86,6 +87,13 @@ def quantity(value: str | float | int, unit: str) -> float:
     if not found.is_compatible_with(wanted) or (_angular(found) and not _angular(wanted)):
         raise AnimatError(f"{value!r} is {_kind_of(found)}not {kind}; write for example {example}")
     return float(_registry().Quantity(number, found).to(wanted).magnitude)
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,8 @@
 import pytest
 
 from animat.errors import AnimatError
-from animat.experiment.parts import check_brain, check_brain_settings, input_hash, load_parts
+from animat.experiment.brains import check_brain, check_brain_settings
+from animat.experiment.parts import input_hash, load_parts
 from animat.experiment.read import read_experiment
 from animat.experiment.schema import BrainPart
 from animat.experiment.validate import validate

@@ -293,7 +293,12 @@ def test_a_parameters_new_value_is_read_in_every_unit_that_functions_take(pendul
         "def push(t, rate, motor)", "def push(t, rate, top, motor)"
     )
     transfer = transfer.replace("import actuator", "import parameter, actuator")
-    for value, words in (("3 N m", None), ("4", None), ("5 kg", "'5 kg' is not in N m"), ("[1]", "must be a number")):
+    for value, words in (
+        ("3 N m", None),
+        ("4", None),
+        ("5 kg", "'5 kg' is a mass, not a torque"),
+        ("[1]", "must be a number"),
+    ):
         extra = f"parameters: {{top: 2 N m}}\nevents: [{{at: 0 ms, set: {{parameter: top, value: {value}}}}}]"
         experiment = read_experiment(pendulum(transfer=transfer, extra=extra))
         if words is None:

@@ -85,8 +85,8 @@ def test_a_call_that_does_not_return_is_told_with_what_gives_it_longer():
     ("source", "words"),
     [
         ("import os\nos._exit(2)\n", "transfer.py: transfer.py ended the trial process (exit code 2)"),
-        ("class B(BaseException): pass\nraise B('top')\n", "transfer.py:2: transfer.py: B: top"),
-        ("raise KeyboardInterrupt\n", "transfer.py:1: transfer.py: KeyboardInterrupt"),
+        ("class B(BaseException): pass\nraise B('top')\n", "transfer.py:2: B: top"),
+        ("raise KeyboardInterrupt\n", "transfer.py:1: KeyboardInterrupt"),
     ],
 )
 def test_loading_a_file_is_tried_too(source, words):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,17 +15,15 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.devices import CURRENT_SOURCES
-from animat.brain.engines import check_settings, engine_kind
-from animat.brain.install import nest_mpi
-from animat.brain.network import Fault, Network, weight_unit
-from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
-from animat.brain.remote import BrainLink
+from animat.brain.network import Network, weight_unit
+from animat.brain.protocol import BrainScript, BrainSettings
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
-from animat.library import load_network, network_error, network_file
+from animat.library import load_network
+from animat.missing import missing
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.dry import dry_load
@@ -37,14 +34,16 @@ from animat.units import format_time
 __all__ = [
     "Parts",
     "brain_settings",
-    "build_brain",
-    "check_brain",
-    "check_brain_settings",
-    "check_network_on",
     "input_hash",
     "load_parts",
+    "network_spec",
     "open_bodies",
+    "section",
 ]
+
+
+#: How the names of body files end.
+BODY_FILES = (".yaml", ".xml", ".mjcf", ".urdf", ".osim")
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,7 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
                 info = engine.load(parts.bodies[name])
             except AnimatError as error:
                 engine.close()
-                raise error.at(parts.experiment.file, _section(parts.experiment, "bodies", name)) from None
+                raise error.at(parts.experiment.file, section(parts.experiment, "bodies", name)) from None
             opened[name] = engine, info
             period = body.step or parts.experiment.part.step
             if period % info.timestep:
@@ -270,107 +269,32 @@ def brain_settings(
     )
 
 
-def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
-    """Build the named brain in a worker, without simulating, and return what it holds."""
-    with closing(_checking_link(parts, name)) as link:
-        return link.load(parts.brains[name], brain_settings(parts.experiment, name, [], None), progress)
-
-
-def check_brain_settings(parts: Parts, name: str) -> None:
-    """Refuse what the named brain's engine cannot be asked for, as far as that is known without starting it.
-
-    Raises
-    ------
-    AnimatError
-        With the line of the network's file, or of the experiment that names the brain.
-    """
-    experiment, brain = parts.experiment, parts.brains[name]
-    engine = experiment.part.all_brains[name].engine
-    try:
-        check_settings(engine, brain_settings(experiment, name, [], None), script=not isinstance(brain, Network))
-        if isinstance(brain, Network):
-            for fault in engine_kind(engine).faults(brain):
-                raise _network_error(parts, name, fault)
-    except AnimatError as error:
-        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
-
-
-def check_brain(parts: Parts, name: str) -> None:
-    """Ask the named brain's engine whether it could build the network; nothing is built. Scripts pass.
-
-    Raises
-    ------
-    AnimatError
-        With the line of the network's file, or of the experiment that names the brain.
-    """
-    brain, experiment = parts.brains[name], parts.experiment
-    part = experiment.part.all_brains[name]
-    try:
-        if part.processes > 1 and part.python is None:
-            nest_mpi()
-        if isinstance(brain, Network):
-            with closing(_checking_link(parts, name)) as link:
-                check_network_on(link, parts, name)
-    except AnimatError as error:
-        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
-
-
-def check_network_on(link: BrainLink, parts: Parts, name: str) -> None:
-    """Ask a brain's worker whether it could build the network; scripts pass.
-
-    Raises
-    ------
-    AnimatError
-        With the line of the network's file, or of the experiment that names the brain.
-    """
-    brain, experiment = parts.brains[name], parts.experiment
-    for fault in link.check(brain) if isinstance(brain, Network) else ():
-        raise _network_error(parts, name, fault).at(experiment.file, _section(experiment, "brains", name))
-
-
-def _network_error(parts: Parts, name: str, fault: Fault) -> AnimatError:
-    """Return the error for what is wrong with a network, placed in the user's file; what ships has no place."""
-    spec = _network_spec(parts.experiment.part.all_brains[name])
-    if "library" in spec:
-        return AnimatError(fault[1])
-    return network_error(fault, network_file(spec, parts.experiment.folder))
-
-
-def _network_spec(brain: BrainPart) -> dict[str, Any]:
+def network_spec(brain: BrainPart) -> dict[str, Any]:
+    """Return how `animat.library.load_network` is told of a brain's network."""
     assert brain.network is not None
     return {"file": brain.network} if isinstance(brain.network, str) else brain.network
 
 
-def _checking_link(parts: Parts, name: str) -> BrainLink:
-    part = parts.experiment.part.all_brains[name]
-    title = f"{parts.experiment.part.name} (checking)"
-    return BrainLink(
-        part.engine,
-        processes=part.processes,
-        python=part.python,
-        launch=part.launch,
-        address=part.address,
-        title=title,
-    )
-
-
 def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:
-    line = _section(experiment, "brains", name)
+    line = section(experiment, "brains", name)
     if brain.script is not None:
         path = experiment.folder / brain.script
         if not path.is_file():
-            raise AnimatError(f"there is no script {brain.script}", file=experiment.file, line=line)
+            raise missing("script", path, lambda entry: entry.suffix == ".py").at(experiment.file, line)
         return BrainScript(str(path.resolve()), brain.kind)
     try:
-        return load_network(_network_spec(brain), experiment.folder)
+        return load_network(network_spec(brain), experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
 
 
 def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     spec = {"file": body.model} if isinstance(body.model, str) else body.model
-    line = _section(experiment, "bodies", name)
+    line = section(experiment, "bodies", name)
     try:
+        file = spec.get("file")
+        if isinstance(file, str) and not (experiment.folder / file).exists():
+            raise missing("body file", experiment.folder / file, lambda entry: entry.suffix in BODY_FILES)
         model = load_body(spec, experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
@@ -386,7 +310,8 @@ def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     return model
 
 
-def _section(experiment: Experiment, plural: str, name: str) -> int | None:
+def section(experiment: Experiment, plural: str, name: str) -> int | None:
+    """Return the line of a brain ("brains") or a body ("bodies")."""
     singular = {"brains": "brain", "bodies": "body"}[plural]
     return experiment.line(plural, name) if getattr(experiment.part, plural) else experiment.line(singular)
 

@@ -17,8 +17,19 @@ from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Fault, Network, network_faults
 from animat.brain.network_file import fault_in_file, read_network
 from animat.errors import AnimatError, error_text, unknown_name
+from animat.missing import missing
 
-__all__ = ["library_names", "library_path", "load_network", "network_builder", "network_error", "network_file"]
+__all__ = [
+    "is_network",
+    "library_names",
+    "library_path",
+    "load_network",
+    "network_builder",
+    "network_error",
+    "network_file",
+]
+
+NETWORK_FILES = ("network.py", "network.yaml")
 
 KINDS = ("bodies", "experiments", "networks")
 
@@ -68,7 +79,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     if path.suffix == ".py":
         network = _build(path, parameters)
     elif parameters:
-        raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
+        raise AnimatError(f"the network {path} is a description and takes no parameters, got {', '.join(parameters)}")
     else:
         network = read_network(path)
     if "adjustments" in spec:
@@ -99,13 +110,18 @@ def network_file(spec: Mapping[str, Any], base: str | Path = ".") -> Path:
             known = ", ".join(library_names("networks"))
             raise AnimatError(f"network: needs `library: NAME` (known: {known}) or `file: PATH`")
     if path.is_dir():
-        found = [path / name for name in ("network.py", "network.yaml") if (path / name).is_file()]
+        found = [path / name for name in NETWORK_FILES if (path / name).is_file()]
         if not found:
             raise AnimatError("this folder holds neither network.py nor network.yaml", file=path)
         path = found[0]
     if not path.is_file():
-        raise AnimatError("this network file does not exist", file=path)
+        raise missing("network file", path, is_network)
     return path
+
+
+def is_network(path: Path) -> bool:
+    """Return whether a file by its ending, or a folder by what it holds, may be a network."""
+    return path.suffix in (".py", ".yaml", ".yml") or any((path / name).is_file() for name in NETWORK_FILES)
 
 
 def network_error(fault: Fault, path: Path) -> AnimatError:
@@ -125,22 +141,22 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
     if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
         for name in parameters:
             if name not in known:
-                raise unknown_name("network parameter", name, known).at(path)
-    missing = [
+                raise unknown_name(f"parameter of the network {_name(path)}:", name, known)
+    absent = [
         name
         for name, parameter in known.items()
         if parameter.default is inspect.Parameter.empty
         and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         and name not in parameters
     ]
-    if missing:
-        raise AnimatError(f"network parameter {missing[0]!r} is missing; all: {', '.join(known)}", file=path)
+    if absent:
+        raise AnimatError(f"the network {_name(path)} needs {absent[0]!r}; its parameters: {', '.join(known)}")
     for name, value in parameters.items():
-        _check_type(build, name, value, path)
+        _check_type(build, name, value)
     try:
         network = build(**parameters)
     except AnimatError as error:
-        raise error.at(path) from None
+        raise error.at(None if path.is_relative_to(_root()) else path) from None
     except (Exception, SystemExit) as error:
         raise _from_user_code(error, path) from error
     if not isinstance(network, Network):
@@ -148,7 +164,12 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
     return network
 
 
-def _check_type(build: Callable[..., object], name: str, value: Any, path: Path) -> None:
+def _name(path: Path) -> str:
+    """Return what users call the network of a file: its folder's name where it ships."""
+    return path.parent.name if path.is_relative_to(_root()) else str(path)
+
+
+def _check_type(build: Callable[..., object], name: str, value: Any) -> None:
     """Raise if a parameter that is annotated as a plain type gets another; whole numbers pass as numbers."""
     try:
         kind = typing.get_type_hints(build).get(name)
@@ -161,7 +182,7 @@ def _check_type(build: Callable[..., object], name: str, value: Any, path: Path)
     if not fits or (isinstance(value, float) and not math.isfinite(value)):
         default = inspect.signature(build).parameters[name].default
         such = f" such as {default!r}" if kind is str and isinstance(default, str) else ""
-        raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}", file=path)
+        raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}")
 
 
 @lru_cache(maxsize=16)

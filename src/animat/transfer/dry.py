@@ -120,7 +120,8 @@ def _try(task: _Task, patience_s: float) -> None:
                 raise AnimatError(what, file=under_way.file, line=under_way.line)
             under_way = msgspec.json.decode(line, type=_Outcome)
             if under_way.problem:
-                what = f"{under_way.name}: {under_way.problem}"
+                whose = "" if under_way.name == under_way.file else f"{under_way.name}: "
+                what = whose + under_way.problem
                 raise AnimatError(what, file=under_way.file, line=under_way.line)
             limit, does_not = (
                 (patience_s, "did not return") if under_way.calling else (max(_LOAD_S, patience_s), "was not loaded")
