@@ -169,14 +169,13 @@ def _spikes(replies: list[BrainReply], devices: list[int]) -> list[tuple[bytes, 
 
 def _checks(case: _Case) -> None:
     with case.unloaded() as engine:
-        engine.check(case.network)
+        _require(not engine.check(case.network), "check refuses a network that can be built")
         wrong = msgspec.structs.replace(case.network.populations[0], model="no_such_model")
-        try:
-            engine.check(msgspec.structs.replace(case.network, populations=(wrong, *case.network.populations[1:])))
-        except AnimatError as error:
-            _require("no_such_model" in error.what, "check does not name the model that does not exist")
-        else:
-            _require(False, "check passes a model that does not exist")
+        faults = engine.check(msgspec.structs.replace(case.network, populations=(wrong, *case.network.populations[1:])))
+        _require(bool(faults), "check passes a model that does not exist")
+        where, what = faults[0]
+        _require("no_such_model" in what, "check does not name the model that does not exist")
+        _require(where[:2] == ("populations", 0), "check does not say which population is wrong")
 
 
 def _same_seed(case: _Case) -> None:

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.errors import AnimatError, unknown_name
+from animat.ticks import format_time
 
 __all__ = [
     "BrainEngine",
@@ -162,15 +163,16 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     def check_step(self) -> None:
         """Raise if the step is no multiple of the resolution."""
         if self.step % self.resolution:
-            raise AnimatError(f"the step ({self.step} ns) must be a multiple of the resolution ({self.resolution} ns)")
+            step, resolution = format_time(self.step), format_time(self.resolution)
+            raise AnimatError(f"the step ({step}) must be a multiple of the resolution ({resolution})")
 
     def span(self, now: int, until: int) -> int:
         """Return the ticks from `now` to `until`; raises unless they are a positive multiple of the resolution."""
         span = until - now
         if span <= 0 or span % self.resolution:
             raise AnimatError(
-                f"the brain stands at {now} ns and cannot run to {until} ns: "
-                f"the difference must be a positive multiple of its resolution ({self.resolution} ns)"
+                f"the brain stands at {format_time(now)} and cannot run to {format_time(until)}: "
+                f"the difference must be a positive multiple of its resolution ({format_time(self.resolution)})"
             )
         return span
 
@@ -249,8 +251,8 @@ class BrainEngine(Protocol):
     any order between steps; `close` at the end, whatever happened. Errors are `AnimatError`.
     """
 
-    def check(self, network: Network) -> None:
-        """Raise for what this engine could not build of a sound network: models, parameters, receptors, synapses."""
+    def check(self, network: Network) -> list[Fault]:
+        """Return what this engine could not build of a sound network: models, parameters, receptors, synapses."""
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain and return what it holds. May take minutes; calls `progress` meanwhile."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from animat.body.files import named_files
 from animat.body.protocol import BodyInfo
 from animat.errors import AnimatError
-from animat.experiment.parts import build_brain, load_parts, open_bodies
+from animat.experiment.brains import build_brain
+from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.yaml_lines import parse_yaml
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from animat.errors import AnimatError, unknown_name
+from animat.missing import missing
 from animat.run.format import (
     EVENTS,
     MANIFEST,
@@ -44,10 +45,14 @@ def open_run(folder: str | Path) -> Run:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise AnimatError("there is no such run folder", file=path)
-    if not any((path / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
+        raise missing("run folder", path, _is_run)
+    if not _is_run(path):
         raise AnimatError(f"this folder holds no run (no {MANIFEST}, {EVENTS} or {PROFILE})", file=path)
     return Run(path)
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE))
 
 
 def read_stream(path: Path) -> pa.Table | None:

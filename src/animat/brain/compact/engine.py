@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.compact.build import DEVICES, DRIVES, connect, initial_values, receptor_of
-from animat.brain.compact.capabilities import check_capabilities, model_receptor_fault
+from animat.brain.compact.capabilities import capability_faults, check_capabilities, model_receptor_fault
 from animat.brain.compact.checkpoint import check_wiring, read_brain, restore_core, save_core, write_brain
 from animat.brain.compact.grid import delay_steps, whole_steps
 from animat.brain.compact.models import MODELS
@@ -23,7 +23,7 @@ from animat.brain.compact.sources import Part, Source
 from animat.brain.cuts import Cuts
 from animat.brain.devices import CURRENT_SOURCES, check_device
 from animat.brain.fingerprint import fingerprint
-from animat.brain.network import Constant, Network, Population, check_network
+from animat.brain.network import Constant, Fault, Network, Population, check_network
 from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
@@ -65,9 +65,9 @@ class CompactEngine:
         self._detached = False
         self._memory = PeakMemory()
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """Check a description; see `BrainEngine.check`."""
-        check_capabilities(network)
+        return list(capability_faults(network))
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""

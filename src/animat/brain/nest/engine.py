@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from animat.brain.cuts import Cuts
 from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
-from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
+from animat.brain.nest.capabilities import KernelCatalogue, capability_faults, trial_faults
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
 from animat.brain.nest.kernel import import_nest, reason, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
@@ -39,7 +39,7 @@ from animat.brain.nest.recorder_files import RecorderFiles
 from animat.brain.nest.scripts import run_script
 from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
@@ -84,17 +84,14 @@ class NestEngine:
         self._files: RecorderFiles | None = None
         self._ids: dict[str, NDArray[np.int64]] = {}
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """Check a description against the NEST at hand; see `BrainEngine.check`."""
         nest = import_nest(lean=True)
-        install_modules(nest, network.modules)
-        check_capabilities(network, KernelCatalogue(nest))
-        for population in network.populations:
-            try:
-                nest.Create(population.model, params=dict(population.params))
-            except nest.NESTError as error:
-                raise AnimatError(f"population {population.name} ({population.model}): {reason(error)}") from None
-        nest.ResetKernel()
+        try:
+            install_modules(nest, network.modules)
+        except AnimatError as error:
+            return [(("modules",), error.what)]
+        return list(capability_faults(network, KernelCatalogue(nest))) or list(trial_faults(network, nest))
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""
