@@ -263,6 +263,23 @@ def start():
         time.sleep(0.02)
 
 
+def test_the_next_worker_removes_what_a_killed_parent_left(served: str, tmp_path: Path) -> None:
+    body = f"""
+import os, signal
+from pathlib import Path
+from animat.link import Worker
+worker = Worker({served!r}, title="animat.brain orphan", log=Path({str(tmp_path / "log")!r}))
+worker.call("add", 1, 1.0)
+print(worker._folder, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    parent = subprocess.run([sys.executable, "-c", body], capture_output=True, text=True)
+    left = Path(parent.stdout.strip())
+    assert left.exists() and {file.name for file in left.iterdir()} >= {"invitation", "owner", "s"}
+    Worker(served, title="animat.brain next", log=tmp_path / "log").close()
+    assert not left.exists()
+
+
 def test_an_interpreter_that_does_not_exist(served: str) -> None:
     with pytest.raises(AnimatError, match=r"'/no/such/python'.*brain: \{python: \.\.\}"):
         Worker(served, title="animat.brain x", python="/no/such/python")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
+from rich.text import Text
 
 from animat.cli import (
     attach,
@@ -23,7 +25,7 @@ from animat.cli import (
     validate,
     verify,
 )
-from animat.cli.terminal import errors
+from animat.cli.terminal import errors, outlast_readers
 from animat.errors import AnimatError
 
 __all__ = ["main"]
@@ -56,18 +58,26 @@ app.add_typer(brain.app, name="brain")
 app.add_typer(engine.app, name="engine")
 
 
+#: Commands whose results are not what they print.
+_RESULTS_ELSEWHERE = {"run", "attach", "brain"}
+
+
 def main() -> None:
     """Run the command line; a user's mistake ends with a message and exit code 1, never with a traceback."""
+    out = outlast_readers()
     try:
         app()
     except AnimatError as error:
-        errors.print(f"[bold red]error:[/] {_plain(str(error))}", soft_wrap=True)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(0)
+        _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except SystemExit as end:
+        lost = None if end.code or _RESULTS_ELSEWHERE & set(sys.argv[1:2]) else out.lost
+        if lost is not None and not isinstance(lost, BrokenPipeError):
+            _fail(f"not all output could be written: {lost.strerror}")
+        raise
 
 
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")
+def _fail(what: str) -> NoReturn:
+    errors.print(Text.assemble(("error:", "bold red"), " ", what), soft_wrap=True)
+    sys.exit(1)

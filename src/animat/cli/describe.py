@@ -34,7 +34,8 @@ def describe(
         return
     description = read_experiment(experiment, settings or [])
     parts = load_parts(description)
-    console.print(f"[bold]{description.part.name}[/]\n{description.part.description.strip()}\n")
+    console.print(description.part.name, style="bold")
+    console.print(f"{description.part.description.strip()}\n")
     for name, brain in parts.brains.items():
         if not isinstance(brain, Network):
             console.print(f"{name}: the script {brain.path}; `animat validate --build` says what it holds\n")

@@ -27,5 +27,5 @@ def verify(
     with ProgressLine() as progress:
         verdict = repeat(run, out, progress)
     style = {"identical": "green", "equal within tolerance": "yellow"}.get(verdict.verdict, "red")
-    console.print(str(verdict), style=style, markup=False)
+    console.print(str(verdict), style=style)
     sys.exit(1 if verdict.verdict == "different" else 0)

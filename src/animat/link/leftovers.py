@@ -20,7 +20,7 @@ from animat.errors import AnimatError
 from animat.link.identity import Identity, alive, identity_of
 from animat.link.shared_memory import NAMES, PLACE, remove, segments
 
-__all__ = ["fits_a_socket", "private_folder", "remove_leftovers"]
+__all__ = ["fits_a_socket", "private_folder", "remove_leftovers", "temporary_folder"]
 
 _PREFIX, _OWNER = "animat-", "owner"
 
@@ -57,6 +57,16 @@ def private_folder(parent: Path | None = None) -> Path:
         except OSError as error:
             refused.append(f"{place} ({error.strerror})")
     raise AnimatError(f"cannot make a folder for sockets in {', '.join(refused)}; set TMPDIR to one that can be used")
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a `private_folder` for as long as it is needed."""
+    folder = private_folder()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def fits_a_socket(path: Path) -> bool:

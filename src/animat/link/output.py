@@ -5,51 +5,52 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
-__all__ = ["make_heedless"]
+__all__ = ["Heedless", "text_stream", "write_to"]
 
 
-class _Heedless(io.RawIOBase):
-    """A file descriptor to write to."""
+class Heedless(io.RawIOBase):
+    """A file descriptor to write to; `lost` is why the first text that was lost could not be written."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.lost: OSError | None = None
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._descriptor
 
     def isatty(self) -> bool:
+        """Whether it is a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
+        """It is."""
         return True
 
     def write(self, data: Any) -> int:
+        """Write what can be written of it."""
         left = memoryview(data).cast("B")
         size = len(left)
-        with contextlib.suppress(OSError):
+        try:
             while left:
                 left = left[os.write(self._descriptor, left) :]
+        except OSError as error:
+            self.lost = self.lost or error
         return size
 
 
-def make_heedless(log: str | None) -> None:
-    """Replace standard output and error, of Python, by such streams; each line is written at once.
+def text_stream(raw: Heedless, encoding: str = "utf-8") -> TextIO:
+    """Return a stream of text that passes on each line at once."""
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=encoding, errors="backslashreplace", line_buffering=True)
 
-    With `log`, all that this process writes goes straight into that file: launchers, which would carry it there
-    otherwise, end when they cannot.
-    """
-    if log is not None:
-        with contextlib.suppress(OSError):
-            file = os.open(log, os.O_WRONLY | os.O_APPEND)
-            os.dup2(file, 1)
-            os.dup2(file, 2)
-            os.close(file)
-    sys.stdout, sys.stderr = (
-        io.TextIOWrapper(
-            io.BufferedWriter(_Heedless(descriptor)), encoding="utf-8", errors="backslashreplace", line_buffering=True
-        )
-        for descriptor in (1, 2)
-    )
+
+def write_to(log: Path) -> None:
+    """Have all that this process writes go straight into a file, if it can be opened."""
+    with contextlib.suppress(OSError):
+        file = os.open(log, os.O_WRONLY | os.O_APPEND)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.close(file)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -55,7 +57,8 @@ class Served:
         name = method.decode()
         try:
             handler = self._handlers[name]
-            arguments = decoder(self._arguments[name]).decode(payload)
+            with _uncollected():
+                arguments = decoder(self._arguments[name]).decode(payload)
         except Exception as error:
             raise BadCall(f"cannot call {name!r}: {type(error).__name__}: {error}") from error
         if isinstance(handler, Collective):
@@ -69,6 +72,16 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(shortened(error.what), error.file, error.line)
     what = text_of(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {text_of(error)}"
     return Failure(what, traceback=shortened("".join(traceback.format_exception(error)), 40_000))
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: it would be looked for again and again among values that are all being made."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _part(handler: Handler) -> Callable[..., Any]:

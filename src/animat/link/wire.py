@@ -53,7 +53,8 @@ class Keys(msgspec.Struct, frozen=True):
 class Invitation(msgspec.Struct, frozen=True):
     """What a worker is told, through a file that only the user can read: where to dial, and what to serve.
 
-    `log` is where a process on the same machine writes what it has to say, if there is a launcher between.
+    `log` is where a process on the same machine writes what it has to say, if there is a launcher, which would carry
+    it there otherwise: launchers end when they cannot.
     """
 
     address: str

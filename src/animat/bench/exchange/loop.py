@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from animat.brain.network import Network
 from animat.brain.protocol import BrainInfo
 from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
+from animat.link.leftovers import temporary_folder
 from animat.run.profile import read_profile
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
@@ -94,8 +94,7 @@ def run_loop(loop: Loop, progress: Progress, on_open: Callable[[Running], None] 
 @contextmanager
 def _described(loop: Loop) -> Iterator[Path]:
     """Make the experiment's folder for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="animat-bench-") as place:
-        folder = Path(place)
+    with temporary_folder() as folder:
         for name in ("experiment.yaml", "network.yaml", "transfer.py"):
             shutil.copyfile(_FOLDER / name, folder / name)
         if loop.network is not None:
