@@ -27,9 +27,9 @@ def repair(
     Example: animat repair runs/killed
     """
     found = finish(run, ended=ended)
-    console.print(f"state: {found.state}", markup=False)
+    console.print(f"state: {found.state}")
     for text in found.done:
-        console.print(text, markup=False, soft_wrap=True)
+        console.print(text, soft_wrap=True)
     for text in found.problems:
-        errors.print(text, style="red", markup=False, soft_wrap=True)
+        errors.print(text, style="red", soft_wrap=True)
     sys.exit(1 if found.problems else 0)

@@ -18,4 +18,4 @@ def report(run: Annotated[Path, typer.Argument(help="The run folder.")]) -> None
 
     Example: animat report runs/first
     """
-    console.print(f"written: {write_report(run)}", markup=False, soft_wrap=True)
+    console.print(f"written: {write_report(run)}", soft_wrap=True)

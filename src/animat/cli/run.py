@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from animat.cli.terminal import ProgressLine, console, errors
 from animat.errors import AnimatError
@@ -126,7 +126,7 @@ def run(
 def _show_view(sim: Running) -> None:
     """Open the live view; a run goes on without one that does not open."""
     try:
-        errors.print(f"watch at [bold]{open_view(sim.folder)}[/]", soft_wrap=True)
+        errors.print(Text.assemble("watch at ", (open_view(sim.folder), "bold")), soft_wrap=True)
     except AnimatError as error:
         tell(sim, str(error))
 
@@ -159,7 +159,9 @@ def _show(sim: Running, folder: Path, report: bool) -> None:
         table.add_row("report", str(folder / "report.html"))
     console.print(table)
     for one in aside:
-        errors.print(f"[bold red]put aside:[/] {escape(one['function'])}: {escape(one['problem'])}")
+        errors.print(Text.assemble(("put aside:", "bold red"), f" {one['function']}: {one['problem']}"))
+    for warning in summary.get("warnings", []):
+        errors.print(Text.assemble(("implausible:", "bold yellow"), f" {warning}"))
 
 
 def _length(comparison: dict[str, Any], which: str) -> str:

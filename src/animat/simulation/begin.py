@@ -7,7 +7,7 @@ from dataclasses import replace
 from animat.experiment.parts import load_parts
 from animat.experiment.validate import check_before_build, check_names_and_functions
 from animat.simulation.checkpoint import Plan
-from animat.simulation.course import change
+from animat.simulation.course import change, tell
 from animat.simulation.events import Event, EventQueue
 from animat.simulation.fits import check_fits, with_edits
 from animat.simulation.keep import keep_sources
@@ -42,10 +42,16 @@ def begin(sim: Running, plan: Plan, replay: Replay) -> None:
     sim.progress("loading bodies", None)
     engines.open_bodies(parts)
     sim.around = parts.surroundings(engines.body_infos)
+    for name, body in engines.body_infos.items():
+        for remark in body.remarks:
+            tell(sim, f"{name}: {remark}")
     sim.progress("checking", None)
     specs = check_before_build(parts, engines.bodies)
     engines.open_brains(parts, sim.folder, sim.writer.shard, sim.progress)
     sim.writer.populations({name: info.populations for name, info in engines.infos.items()})
+    for name, brain in engines.infos.items():
+        for note in brain.notes:
+            tell(sim, f"{name}: {note}")
     sizes = {name: info.sizes() for name, info in engines.infos.items()}
     sim.around = replace(sim.around, brains=sizes)
     if None in parts.sizes().values():
@@ -62,8 +68,8 @@ def begin(sim: Running, plan: Plan, replay: Replay) -> None:
         board.bodies[name].receive(reply)
     sim.loop = ClosedLoop(
         part.step,
-        {name: brain.step or part.step for name, brain in part.all_brains.items()},
-        {name: body.step or part.step for name, body in part.all_bodies.items()},
+        {name: one.step or part.step for name, one in part.all_brains.items()},
+        {name: one.step or part.step for name, one in part.all_bodies.items()},
         board,
         [bind(function, sim.around, board, engines.attach) for function in parts.functions],
         EventQueue(Event(*spec) for spec in specs),
