@@ -269,3 +269,10 @@ def test_pictures_in_another_place_than_the_file_says_are_found(tmp_path: Path) 
     <material name="m" texture="a"/></asset><worldbody><geom size=".1" material="m"/></worldbody></mujoco>"""
     _, info = load(tmp_path, text)
     assert info.scene.shapes[0].colour == pytest.approx((1, 0, 0, 1))
+
+
+@pytest.mark.parametrize("name", ["b.mjcf", "b.XML"])
+def test_endings_that_mujoco_does_not_know(tmp_path: Path, name: str) -> None:
+    (tmp_path / "part.xml").write_text('<mujocoinclude><worldbody><geom size=".2"/></worldbody></mujocoinclude>')
+    _, info = load(tmp_path, BALL.replace("<mujoco>", '<mujoco><include file="part.xml"/>'), name=name)
+    assert [shape.size[0] for shape in info.scene.shapes] == [0.2, 0.1]
