@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 OUT := runs/mouse-joystick
-DEV_EXTRAS := nest,pynn,opensim,nwb,neo,sonata,dev
+DEV_EXTRAS := nest,pynn,opensim,collada,nwb,neo,sonata,dev
 
 # PYTHON: interpreter for the virtual environment. NEST_PYTHON: interpreter of an own NEST installation.
 export PYTHON

@@ -73,7 +73,7 @@ def test_options_choose_parts(folder: Path) -> None:
     [
         ("child: rod", "child: rodd", 16, r"unknown link 'rodd'. Did you mean 'rod'"),
         ("{link: rod,", "{link: arm,", 18, "unknown link 'arm'.*rod"),
-        ("mass: 100 g", "mass: 100 s", 9, "mass.*'100 s' is not in kg"),
+        ("mass: 100 g", "mass: 100 s", 9, "mass.*'100 s' is a time, not a mass"),
         ("mass: 100 g", "mas: 100 g", 9, "unknown entry of links.rod 'mas'. Did you mean 'mass'"),
         ("kind: revolute", "kind: revolut", 16, "Did you mean 'revolute'"),
         ("[-90 deg, 1.5]", "[2, 1.5]", 16, "lower limit"),

@@ -131,6 +131,25 @@ def test_a_script_that_kills_its_process_leaves_its_last_words(link: BrainLink, 
         link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
 
 
+@pytest.mark.parametrize("line", ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)"])
+def test_a_script_that_ends_its_process_is_named(link: BrainLink, tmp_path: Path, line: str) -> None:
+    (tmp_path / "net.py").write_text(line)
+    with pytest.raises(WorkerDied, match=r"exit status 0|killed by SIGSEGV") as caught:
+        link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
+    assert caught.value.file == str(tmp_path / "net.py")
+
+
+def test_a_script_that_says_too_much_leaves_the_brain_alive(link: BrainLink, tmp_path: Path) -> None:
+    script = BrainScript(str(tmp_path / "net.py"), "pynest")
+    for text in ("raise BaseException('\\ud800' * 50_000_000)", "raise KeyboardInterrupt"):
+        (tmp_path / "net.py").write_text(text)
+        with pytest.raises(AnimatError, match=r"net\.py:1: (BaseException|KeyboardInterrupt)") as caught:
+            link.load(script, SETTINGS)
+        assert not isinstance(caught.value, WorkerDied)
+    (tmp_path / "net.py").write_text("import nest; populations = {'a': nest.Create('iaf_psc_alpha')}")
+    assert link.load(script, SETTINGS).neurons == 1
+
+
 def python_with(folder: Path, *names: str) -> str:
     """Return an interpreter that has only these packages."""
     packages = folder / "packages"

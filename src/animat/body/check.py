@@ -58,10 +58,26 @@ def _problems(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
     for name in objects:
         if name in (*links, "world"):
             yield "objects", name, AnimatError(f"{name!r} is already the name of a link")
+    yield from _out_of_place(model)
     if model.source is None:
         yield from _unknown(model, links, objects)
         yield from _tree(model, links)
     yield from _numbers(model)
+
+
+def _out_of_place(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
+    """Yield entries that the kind of the model has no place for, so that none is passed over in silence."""
+    kind = "described" if model.source is None else model.source.kind
+    for section in ("links", "joints"):
+        for part in getattr(model, section):
+            if model.source is not None:
+                what = f"{part.name!r}: a {kind} file has its own {section}; add {section} there"
+                yield section, part.name, AnimatError(what)
+    if model.keyframe is not None and kind != "mjcf":
+        yield "keyframe", "", AnimatError(f"keyframe {model.keyframe!r}: only MJCF files have keyframes")
+    if model.base is not None and kind != "urdf":
+        what = f"base: {model.base} says whether a URDF file is welded to the world; this body has joints that say so"
+        yield "base", "", AnimatError(what)
 
 
 def _unknown(model: BodyModel, links: list[str], objects: list[str]) -> Iterator[tuple[str, str, AnimatError]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from animat.brain.engines import cannot_save, engine_kind
 from animat.brain.install import nest_mpi
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.protocol import (
     BrainInfo,
     BrainReply,
@@ -105,9 +105,10 @@ class BrainLink:
         """The worker's process."""
         return self._worker.pid
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """See `BrainEngine.check`."""
-        self._patiently("check", network, reply=None)
+        faults: list[Fault] = self._patiently("check", network, reply=list[Fault])
+        return faults
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress = _quiet) -> BrainInfo:
         """See `BrainEngine.load`."""
@@ -115,9 +116,12 @@ class BrainLink:
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
         quiet_s = None if network is None else 10 * self._patience_s
-        info: BrainInfo = self._patiently(
-            "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
-        )
+        try:
+            info: BrainInfo = self._patiently(
+                "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
+            )
+        except WorkerDied as error:
+            raise error.at(None if script is None else script.path) from None
         self._quiet_s = quiet_s
         self._capabilities = info.capabilities
         return info

@@ -8,7 +8,23 @@ from typing import NoReturn
 import typer
 from rich.text import Text
 
-from animat.cli import attach, bench, brain, describe, engine, export, info, network, new, run, tune, validate, verify
+from animat.cli import (
+    attach,
+    bench,
+    brain,
+    describe,
+    engine,
+    export,
+    info,
+    network,
+    new,
+    repair,
+    report,
+    run,
+    tune,
+    validate,
+    verify,
+)
 from animat.cli.terminal import errors, outlast_readers
 from animat.errors import AnimatError
 
@@ -30,6 +46,8 @@ for command in (
     network.network,
     new.new,
     verify.verify,
+    report.report,
+    repair.repair,
     export.export,
     info.info,
 ):

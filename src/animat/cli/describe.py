@@ -58,6 +58,8 @@ def describe(
 
 def _body(name: str, info: BodyInfo) -> None:
     console.print(f"{name}: {info.engine} {info.version}, time step {info.timestep / 1e6:g} ms")
+    for remark in info.remarks:
+        console.print(f"note: {remark}", style="yellow")
     console.print(f"muscles: {', '.join(info.muscles) or 'none'}")
     console.print(f"joints: {', '.join(info.joints) or 'none'}")
     console.print(f"links: {', '.join(info.links)}")

@@ -20,8 +20,9 @@ from animat.brain.remote import BrainLink
 from animat.brain.summary import NetworkSummary, describe_network
 from animat.cli.terminal import ProgressLine, plain_console
 from animat.cli.terminal import console as terminal
-from animat.errors import AnimatError
-from animat.library import library_names, load_network, network_builder
+from animat.errors import AnimatError, unknown_name
+from animat.library import is_network, library_names, load_network, network_builder, network_error, network_file
+from animat.missing import beside
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["network", "network_parameters", "network_source"]
@@ -60,10 +61,12 @@ def network(
     if network is None:
         _list_networks()
         return
-    found = load_network({**network_source(network), **network_parameters(mode, settings or ())})
+    source = network_source(network)
+    found = load_network({**source, **network_parameters(mode, settings or ())})
     if check:
         with closing(BrainLink("nest")) as link:
-            link.check(found)
+            for fault in link.check(found):
+                raise network_error(fault, network_file(source))
     summary = describe_network(found, processes)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -78,9 +81,12 @@ def network_source(name: str) -> dict[str, str]:
     path = Path(name)
     if path.is_file() or any((path / file).is_file() for file in ("network.py", "network.yaml")):
         return {"file": name}
-    if ("/" in name or path.suffix) and name not in library_names("networks"):
+    shipped = library_names("networks")
+    if name in shipped:
+        return {"library": name}
+    if len(path.parts) > 1 or path.suffix or path.exists():
         return {"file": name}
-    return {"library": name}
+    raise unknown_name("network", name, [*shipped, *beside(path, is_network)])
 
 
 def network_parameters(mode: str | None, settings: Sequence[str]) -> dict[str, Any]:

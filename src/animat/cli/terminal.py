@@ -49,7 +49,7 @@ _LIVE_S = 0.1
 class ProgressLine:
     """Shows what is going on, how far it is, simulated time, real-time factor and time left.
 
-    Call it as `animat.simulation.runner.Progress`: (what, fraction or None). Messages (``message: TEXT``) are printed
+    Call it as `animat.simulation.running.Progress`: (what, fraction or None). Messages (``message: TEXT``) are printed
     above the bar.
     """
 

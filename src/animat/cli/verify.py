@@ -20,6 +20,8 @@ def verify(
 ) -> None:
     """Repeat a run, live edits and commands included: identical, equal within tolerance, or different and where first.
 
+    A run that was cut off is compared up to there. Exit codes: 0 equal, 1 different.
+
     Example: animat verify runs/first
     """
     with ProgressLine() as progress:

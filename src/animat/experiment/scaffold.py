@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from animat.body.files import named_files
 from animat.body.protocol import BodyInfo
 from animat.errors import AnimatError
-from animat.experiment.parts import build_brain, load_parts, open_bodies
+from animat.experiment.brains import build_brain
+from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.yaml_lines import parse_yaml
 
@@ -80,9 +83,8 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        _copy(brain, folder)
-        _copy_body(body, folder)
-        _write_experiment(folder, brain, body, kind, 20.0)
+        shutil.copyfile(brain, folder / brain.name)
+        _write_experiment(folder, brain, _copy_body(body, folder), kind, 20.0)
         experiment = read_experiment(folder, ["transfer_functions=[]"])
         parts = load_parts(experiment)
         built = build_brain(parts, "brain", progress)
@@ -97,24 +99,18 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
         raise
 
 
-def _copy(path: Path, folder: Path) -> None:
-    shutil.copyfile(path, folder / path.name)
-
-
-def _copy_body(path: Path, folder: Path) -> None:
-    """Copy a body file with the files beside it that it names (meshes, included models)."""
-    _copy(path, folder)
-    text = path.read_text(errors="replace")
-    for name in set(re.findall(r"""(?:file|filename|meshdir|texturedir|assetdir)\s*=\s*["']([^"']+)["']""", text)):
-        other = path.parent / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or not other.exists():
-            continue
-        target = folder / name
+def _copy_body(path: Path, folder: Path) -> Path:
+    """Copy a body file with all that it names, placed as before to one another; return its place in `folder`."""
+    named = named_files(path)
+    files = [path.absolute(), *(item.path.absolute() for item in named)]
+    root = Path(os.path.commonpath([path.absolute().parent, *files, *(item.root.absolute() for item in named)]))
+    if any(item.root.absolute() == root != path.absolute().parent for item in named):
+        root = root.parent
+    for file in files:
+        target = folder / file.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if other.is_dir():
-            shutil.copytree(other, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(other, target)
+        shutil.copyfile(file, target)
+    return files[0].relative_to(root)
 
 
 def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms: float) -> None:
@@ -126,7 +122,7 @@ def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms:
         _EXPERIMENT.format(
             name=_scalar(folder.resolve().name),
             description=_scalar(f"A first loop around {brain.name} and {body.name}; change it as you like."),
-            body=_scalar(body.name),
+            body=_scalar(body.as_posix()),
             brain_lines=lines,
             engine="opensim" if body.suffix == ".osim" else "mujoco",
             step_ms=step_ms,

@@ -154,11 +154,11 @@ class Processes:
 def _opened(log: Path) -> BinaryIO:
     """Open the log, or, where the disk has no room for another file, what takes everything and keeps nothing."""
     try:
-        return log.open("ab")
+        return log.open("a+b")  # a worker may read what it said
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        return Path(os.devnull).open("ab")
+        return Path(os.devnull).open("a+b")
 
 
 def _start(command: Sequence[str], out: BinaryIO) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from animat.errors import AnimatError
+from animat.errors import AnimatError, shortened, text_of
 from animat.link.collective import Collective, Handler
 from animat.link.wire import Failure, arguments_type, decoder
 
@@ -69,9 +69,9 @@ class Served:
 def failure_of(error: BaseException) -> Failure:
     """Return what of an exception crosses the link."""
     if isinstance(error, AnimatError):
-        return Failure(error.what, error.file, error.line)
-    what = str(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {error}"
-    return Failure(what, traceback="".join(traceback.format_exception(error)))
+        return Failure(shortened(error.what), error.file, error.line)
+    what = text_of(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {text_of(error)}"
+    return Failure(what, traceback=shortened("".join(traceback.format_exception(error)), 40_000))
 
 
 @contextlib.contextmanager

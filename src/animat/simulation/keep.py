@@ -25,8 +25,9 @@ _NAMED = re.compile(r"""\bfile(?:name)?\s*[=:]\s*(?:["']([^"']+)["']|([^\s"',}#]
 def keep_description(experiment: Experiment, folder: Path) -> None:
     """Copy `experiment.yaml`, all files that it names and the small ones beside them into ``folder/experiment``.
 
-    Left out are hidden files, the run's own folder and earlier runs. Of the files that nothing names, the smallest are
-    kept first. A named file that does not exist is passed over: reading the parts says so better.
+    Left out are hidden files, the run's own folder, earlier runs, and links that nothing names to what lies elsewhere.
+    Of the files that nothing names, the smallest are kept first. A named file that does not exist is passed over:
+    reading the parts says so better.
 
     Raises
     ------
@@ -38,7 +39,8 @@ def keep_description(experiment: Experiment, folder: Path) -> None:
         return
     there = list(_description(source, folder.resolve()))
     named = {path for path in _named(experiment, source, there) if path.is_file()}
-    for path in sorted(named | set(_small(path for path in there if path not in named))):
+    beside = (path for path in there if path not in named and path.resolve().is_relative_to(source))
+    for path in sorted(named | set(_small(beside))):
         place = target / path.relative_to(source)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
