@@ -246,7 +246,7 @@ def test_no_call_is_waited_for_for_ever(loaded: BrainLink, method: str, tmp_path
 def test_a_script_that_stands_still_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n")
     link = BrainLink("nest", title="halted", log=tmp_path / "log", patience_s=1.0)
-    with pytest.raises(WorkerHung, match=r"did not answer 'load' .* process \d+ was halted"):
+    with pytest.raises(WorkerHung, match=r"did not answer 'load' .* process \d+ halted"):
         link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
     link.close()
 

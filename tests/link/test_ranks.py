@@ -259,7 +259,7 @@ def test_a_halted_rank_is_noticed_in_a_call_without_a_limit(start: Start, rank: 
     worker = start(patience_s=1.0)
     worker.call("nothing")
     pid = worker.ranks[rank]
-    with ends_all(worker, STATED_S + 1.0), pytest.raises(WorkerHung, match=rf"process {pid} was halted for"):
+    with ends_all(worker, STATED_S + 1.0), pytest.raises(WorkerHung, match=rf"process {pid} halted for"):
         worker.call("fail", rank, how, limit_s=float("inf"))
 
 
@@ -277,7 +277,7 @@ def test_ranks_that_wait_for_one_that_computes_are_not_taken_for_hung(start: Sta
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_halted_at_the_start_is_noticed(start: Start, monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
     monkeypatch.setenv("TEST_LOAD", f"halt {rank}")
-    with pytest.raises(WorkerHung, match=r"did not start within .* process \d+ was halted for"):
+    with pytest.raises(WorkerHung, match=r"did not start within .* process \d+ halted for"):
         start(patience_s=1.0).call("nothing")
 
 

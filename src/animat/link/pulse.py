@@ -98,11 +98,11 @@ def standstill(idle: Mapping[psutil.Process, float], members: int, patience_s: f
     """
     for process, seconds in idle.items():
         if seconds >= patience_s and _halted(process):
-            return f"process {process.pid} was halted for {seconds:.3g} s"
+            return f"with process {process.pid} halted for {seconds:.3g} s"
         if seconds >= 10 * patience_s and members:
-            return f"process {process.pid} did nothing for {seconds:.3g} s"
-    if len(idle) == members and min(idle.values()) >= patience_s:
-        return f"its processes did nothing for {min(idle.values()):.3g} s"
+            return f"with process {process.pid} doing nothing for {seconds:.3g} s"
+    if members and len(idle) == members and min(idle.values()) >= patience_s:
+        return f"with all processes doing nothing for {min(idle.values()):.3g} s"
     return ""
 
 

@@ -125,7 +125,7 @@ class Worker:
         self._ready = False
         self._served = False
         self._method: str | None = None
-        self._patience = Patience(patience_s)
+        self._patience, self._patience_s = Patience(patience_s), patience_s
         self._still_s = max(patience_s, _STILL_S)
         self._pulse = Pulse(self._still_s / 4)
         self._dead: AnimatError | None = None
@@ -360,9 +360,10 @@ class Worker:
         return standstill(idle, together, self._still_s)
 
     def _hung(self, still: str = "") -> AnimatError:
-        what = f"{self._patience}{still and f', {still}'}"
+        what = f"{self._patience}{still and f', {still},'}"
         where = telling.whereabouts(self._processes, self._listener, self._folder)
-        return self._end_with(WorkerHung(f"the worker {what} and was killed.{where}\n{self._words()}"))
+        killed = f"was killed (its patience is {self._patience_s:g} s)"
+        return self._end_with(WorkerHung(f"the worker {what} and {killed}.{where}\n{self._words()}"))
 
     def _words(self) -> str:
         words = self.last_words()
