@@ -128,3 +128,8 @@ def test_a_plausible_run_has_no_warnings(tmp_path):
     folder = make_run(tmp_path / "r", steps=30)
     assert implausible(open_run(folder)) == []
     assert "Implausible" not in write_report(folder).read_text()
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_run_without_two_steps_has_no_stuck_control(steps):
+    assert stuck_control("motor", np.ones((steps, 2)), -1.0, 1.0) == []
