@@ -87,11 +87,11 @@ class Table:
             self.flush()
 
     def flush(self) -> None:
-        """Write the rows gathered so far as one record batch."""
-        rows, self._filled = self._filled, 0
+        """Write the rows gathered so far as one record batch; they stay, to be tried again, if there is no room."""
         self._flushed = time.monotonic()
-        if rows:
-            self._file.write(self._batch(rows).serialize())
+        if self._filled:
+            self._file.write(self._batch(self._filled).serialize())
+            self._filled = 0
 
     def _batch(self, rows: int) -> pa.RecordBatch:
         arrays = [_array(self._ticks[:rows])]
@@ -193,10 +193,10 @@ class RunWriter:
             self._flush_profile()
 
     def _flush_profile(self) -> None:
-        lines, self._lines = self._lines, []
         self._profiled = time.monotonic()
-        if lines:
-            self._profile.write("".join(lines).encode())
+        if self._lines:
+            self._profile.write("".join(self._lines).encode())
+            self._lines.clear()
 
     def event(self, kind: str, tick: int, **fields: object) -> None:
         """Add one line to `events.jsonl` at once; `kind` is a word such as state, edit, warning, message."""
