@@ -79,6 +79,8 @@ class Table:
 
     def append(self, tick: int, values: ArrayLike) -> None:
         """Add the row of one step; `values` are `width` numbers, copied."""
+        if self._filled == len(self._ticks):  # it found no room when it was full
+            self.flush()
         row = self._filled
         self._ticks[row] = tick
         self._block[row] = values
