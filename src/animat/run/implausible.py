@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -121,7 +122,7 @@ def _bodies(run: Run, _seconds: float) -> list[str]:
 
 def stuck_control(name: str, values: NDArray[Any], low: float | None, high: float | None, unit: str = "") -> list[str]:
     """Return a warning for every number of a control, shape (steps, ...), that was at a limit after the first step."""
-    later = values[1:].reshape(len(values[1:]), -1)
+    later = values.reshape(len(values), math.prod(values.shape[1:]))[1:]
     found = []
     for limit, which, at in ((low, "lower", np.less_equal), (high, "upper", np.greater_equal)):
         if limit is None or not len(later):

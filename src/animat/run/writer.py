@@ -216,7 +216,10 @@ class RunWriter:
 
     def summary(self, content: Mapping[str, Any]) -> None:
         """Write `summary.json` (again), with what is implausible in the tables that were written as `warnings`."""
-        write_json(self.folder / SUMMARY, {**content, "warnings": implausible(Run(self.folder))})
+        write_json(self.folder / SUMMARY, {**content, "warnings": []})
+        warnings = implausible(Run(self.folder))
+        if warnings:
+            write_json(self.folder / SUMMARY, {**content, "warnings": warnings})
 
     def flush(self) -> None:
         """Write everything gathered so far, for example when the simulation pauses."""
