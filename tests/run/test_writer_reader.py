@@ -260,6 +260,7 @@ def test_full_disk_says_so_and_keeps_what_was_flushed(tmp_path):
     writer.event("state", 2, state="failed", why=caught.value.what)
     writer.close()
     assert open_run(tmp_path).events[-1]["state"] == "failed"
+    assert open_run(tmp_path).signals["x"].to_pylist() == [1.0, 2.0]
 
 
 def test_torn_shard_loses_only_its_last_record(tmp_path):
