@@ -16,10 +16,10 @@ RUN_FLAGS :=
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup engine test test-all test-ranks test-kills test-studio test-statistics test-large checks clean
+.PHONY: help run setup engine test test-all test-ranks test-kills test-studio test-statistics test-large checks figures clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.installed  ## set up and run the main experiment: a motor cortex moves a mouse's forelimb
 	@echo "==> running the experiment mouse-joystick (about a minute on two cores)"
@@ -69,6 +69,17 @@ checks: $(VENV)/.installed-dev  ## style, types and layers only
 	@$(BIN)/mypy
 	@echo "==> layers"
 	@$(BIN)/lint-imports --no-cache
+
+# What writes the pictures, tables and numbers of the documentation; docs/figures.md says which are whose.
+figures: $(VENV)/.installed-dev  ## measure and draw what the documentation shows, as far as that takes minutes
+	@scripts/system_packages.sh browser
+	@for one in afferents network exports checkpoints tuning "balanced_network picture" "large draw" readme; do \
+		echo "==> $$one"; set -- $$one; $(BIN)/python docs/figures/$$1.py $$2 || exit 1; done
+
+figures-%: $(VENV)/.installed-dev  ## the same of one page, also what takes long: engines, large, mouse-feels, rodent-brain, scaling, balanced-network
+	@$(BIN)/python docs/figures/$(subst -,_,$*).py
+
+figures-scaling: engine
 
 clean:  ## remove the virtual environment and caches; runs stay
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

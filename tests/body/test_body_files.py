@@ -83,6 +83,8 @@ def test_the_hash_changes_with_every_file_that_is_named(tmp_path: Path, place: s
         ("package://my_robot/meshes/x.obj", "ws/my_robot/urdf/my_robot/meshes/x.obj"),
         ("package://other/x.obj", "ws/other/x.obj"),
         ("model://other/x.obj", "ws/other/x.obj"),
+        ("package:///other/x.obj", "ws/other/x.obj"),
+        ("x.obj", "ws/my_robot/meshes/x.obj"),
         ("package://published_name/meshes/x.obj", "ws/my_robot/meshes/x.obj"),
         ("../meshes/x.obj", "ws/my_robot/meshes/x.obj"),
         ("meshes/x.obj", "ws/my_robot/meshes/x.obj"),

@@ -107,6 +107,23 @@ def test_links_need_exactly_one_joint(folder: Path) -> None:
         load_body(folder)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("kind: revolute, child: rod, axis: [0, 1, 0], limits: [-90 deg, 1.5]", "kind: free, child: rod", "no limits"),
+        ("mass: 100 g", "mass: 0 kg", "an inertia needs a mass"),
+        ("muscles:", "actuators: {m: {joint: hinge, damping: 1}}\nmuscles:", "only a position actuator has damping"),
+        ("timestep: 1 ms", "keyframe: home", "only MJCF files have keyframes"),
+        ("timestep: 1 ms", "base: fixed", "joints that say so"),
+    ],
+)
+def test_entries_that_could_not_act_are_refused(folder: Path, old: str, new: str, words: str) -> None:
+    assert old in PENDULUM
+    (folder / "body.yaml").write_text(PENDULUM.replace(old, new))
+    with pytest.raises(AnimatError, match=words):
+        load_body(folder)
+
+
 def test_unknown_and_missing_bodies(tmp_path: Path) -> None:
     with pytest.raises(AnimatError, match="mouse-forelimb"):
         load_body({"library": "mouse-forlimb"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from animat.body.mujoco import MujocoEngine
 from animat.body.protocol import BodyInfo, BodyReply
 from animat.errors import AnimatError
 
+#: A red pixel.
+RED_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
+)
 BALL = """<mujoco><worldbody><body name="ball" pos="0 0 5"><freejoint/><geom size="0.1" mass="1"/></body></worldbody>
 </mujoco>"""
 FALLING_URDF = """<robot name="r"><link name="world"/><link name="ball"><inertial><mass value="1"/>
@@ -254,3 +259,20 @@ def test_meshes_in_another_place_than_the_file_says_are_found(tmp_path: Path) ->
     assert [shape.kind for shape in info.scene.shapes] == ["mesh"]
     with pytest.raises(AnimatError, match=r"Error opening file.*gone\.obj"):
         load(tmp_path, text.replace("t.obj", "gone.obj"))
+
+
+def test_pictures_in_another_place_than_the_file_says_are_found(tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "red.png").write_bytes(RED_PNG)
+    text = """<mujoco><asset><texture name="a" type="2d" file="textures/red.png"/>
+    <texture name="b" type="cube" fileright="../sky/red.png"/>
+    <material name="m" texture="a"/></asset><worldbody><geom size=".1" material="m"/></worldbody></mujoco>"""
+    _, info = load(tmp_path, text)
+    assert info.scene.shapes[0].colour == pytest.approx((1, 0, 0, 1))
+
+
+@pytest.mark.parametrize("name", ["b.mjcf", "b.XML"])
+def test_endings_that_mujoco_does_not_know(tmp_path: Path, name: str) -> None:
+    (tmp_path / "part.xml").write_text('<mujocoinclude><worldbody><geom size=".2"/></worldbody></mujocoinclude>')
+    _, info = load(tmp_path, BALL.replace("<mujoco>", '<mujoco><include file="part.xml"/>'), name=name)
+    assert [shape.size[0] for shape in info.scene.shapes] == [0.2, 0.1]

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import animat
-from animat.cli import app
+from animat.cli.commands import app
 from animat.errors import AnimatError
 
 

@@ -86,6 +86,15 @@ def test_a_time_step_that_does_not_fit_says_what_to_write(pendulum, timestep, wo
     assert caught.value.line == experiment.line("step")
 
 
+def test_validate_notes_what_of_a_bodys_file_is_not_used(pendulum):
+    keyed = PENDULUM.replace("</mujoco>", '<keyframe><key name="up" qpos="3.1"/></keyframe></mujoco>')
+    (remark,) = validate(read_experiment(pendulum(body=keyed))).remarks
+    assert remark.startswith("body: pendulum.xml has keyframes (up)")
+    assert not validate(
+        read_experiment(pendulum(body=keyed), ["body.model={file: pendulum.xml, keyframe: up}"])
+    ).remarks
+
+
 WRONG = """\
 populations:
   A:

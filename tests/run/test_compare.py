@@ -1,6 +1,7 @@
 import numpy as np
+import pyarrow as pa
 import pytest
-from test_writer_reader import INFO
+from test_writer_reader import INFO, STEP, write_small_run
 
 from animat.brain.protocol import SHARD_DTYPE
 from animat.run.compare import compare
@@ -82,3 +83,26 @@ def test_a_difference_before_a_run_was_cut_off_is_one(run, tmp_path):
 def test_a_whole_run_that_is_shorter_is_different(run, tmp_path):
     short = make(tmp_path / "short", ROWS[:2], state="stopped")
     assert "more than 2 rows at 3 ms" in compare(run, short).where
+
+
+def test_runs_cut_at_random_bytes_equal_the_whole_one_up_to_there(tmp_path):
+    """Tables and shard are cut anywhere, each elsewhere; then one spike that both have is moved."""
+    whole = open_run(write_small_run(tmp_path / "whole"))
+    rng = np.random.default_rng(5)
+    found = []
+    for number in range(40):
+        folder = write_small_run(tmp_path / str(number))
+        (folder / "summary.json").unlink()
+        for name in ("signals.arrow", "counts.brain.arrow", "spikes.brain.shard"):
+            content = (folder / name).read_bytes()
+            least = 0 if name.endswith("shard") else len(pa.ipc.read_schema(folder / name).serialize())
+            (folder / name).write_bytes(content[: rng.integers(least, len(content) + 1)])
+        verdict = compare(open_run(folder), whole)
+        assert verdict.verdict == "identical", verdict
+        found.append(verdict.until)
+        if verdict.until:
+            records = np.fromfile(folder / "spikes.brain.shard", SHARD_DTYPE)
+            records["tick"][0] -= 1
+            records.tofile(folder / "spikes.brain.shard")
+            assert compare(open_run(folder), whole).verdict == "different"
+    assert {0, 2 * STEP, 4 * STEP} <= set(found)

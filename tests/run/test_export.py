@@ -159,7 +159,7 @@ def test_run_without_brain_and_body(to, tmp_path):
 def test_unknown_format_and_missing_package(run, monkeypatch):
     with pytest.raises(AnimatError, match="csv, neo, nwb"):
         export(run, "matlab")
-    for to, package, inner in (("nwb", "pynwb", "hdmf"), ("neo", "neo", "quantities")):
+    for to, package, inner in (("nwb", "pynwb", "hdmf.common"), ("neo", "neo", "quantities")):
         monkeypatch.delitem(sys.modules, FORMATS[to][0], raising=False)
         monkeypatch.setitem(sys.modules, inner, None)
         with pytest.raises(AnimatError, match=rf"{to} needs {package}, .*: pip install 'animat\[{to}\]'"):

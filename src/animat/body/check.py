@@ -152,6 +152,16 @@ def _numbers(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
             )
         if not any(joint.axis):
             yield "joints", joint.name, AnimatError(f"{joint.name}: the axis must not be zero")
+        if joint.kind in ("fixed", "free") and (joint.limits is not None or joint.damping or joint.stiffness):
+            what = f"{joint.name}: a {joint.kind} joint has no limits, damping or stiffness"
+            yield "joints", joint.name, AnimatError(what)
+    for link in model.links:
+        if any(link.inertia) and not link.mass:
+            yield "links", link.name, AnimatError(f"{link.name}: an inertia needs a mass")
+    for actuator in model.actuators:
+        if actuator.damping and actuator.kind != "position":
+            what = f"{actuator.name}: only a position actuator has damping; a {actuator.kind}'s is its joint's"
+            yield "actuators", actuator.name, AnimatError(what)
     for muscle in model.muscles:
         if len(muscle.path) < 2:
             yield "muscles", muscle.name, AnimatError(f"{muscle.name}: a path needs at least two points")

@@ -70,7 +70,7 @@ def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[P
     if uri is not None and uri[1] == "file":
         name, uri = uri[2], None
     if uri is not None:
-        package, _, rest = uri[2].partition("/")
+        package, _, rest = uri[2].lstrip("/").partition("/")
         for distance, above in enumerate((home, *home.parents)):
             yield above / package / rest, above / package
             if distance <= _NEAR or (above / "package.xml").is_file():

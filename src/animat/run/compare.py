@@ -51,7 +51,9 @@ def compare(first: Run, second: Run) -> Comparison:
     """
     if first.hashes() == second.hashes():
         return Comparison("identical")
-    until = min(first.whole_until, second.whole_until) if first.cut_off or second.cut_off else None
+    until = None
+    if first.cut_off or second.cut_off:
+        until = min(run.whole_until(first.recorded | second.recorded) for run in (first, second))
     one, two = (_Part(run, until) for run in (first, second))
     found = [
         _first_spike(one.spikes, two.spikes),
@@ -116,7 +118,7 @@ def _first_row(name: str, one: pa.Table, two: pa.Table) -> Comparison | None:
     unequal = np.flatnonzero(ticks[0][:rows] != ticks[1][:rows])
     differences = [(int(unequal[0]), "tick")] if len(unequal) else []
     for column in columns:
-        values = [column_values(table, column)[:rows].reshape(rows, -1).astype(float) for table in (one, two)]
+        values = [column_values(table, column)[:rows].reshape(rows, column.size).astype(float) for table in (one, two)]
         scale = np.max(np.abs(values[0][np.isfinite(values[0])]), initial=0.0)
         close = np.isclose(values[0], values[1], rtol=RELATIVE, atol=ABSOLUTE * scale, equal_nan=True).all(axis=1)
         if not close.all():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from animat.brain.protocol import PopulationInfo
 from animat.errors import AnimatError, unknown_name
 from animat.missing import missing
 from animat.run.format import (
@@ -202,13 +203,8 @@ class Run:
     def rate_history(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return the mean rate of every population in each step: name to (times of step ends in s, Hz)."""
         history = {}
-        for brain, populations in read_populations(self.folder).items():
-            table = self.table(counts_table(brain))
-            ticks = np.asarray(table["tick"])
-            column = next(iter(columns_of(table.schema)), None)
-            if column is None or column.size != len(populations):
-                continue
-            rates = column_values(table, column) / _step_lengths(ticks, self.start)[:, None]
+        for populations, ticks, counts in self._counts():
+            rates = counts / _step_lengths(ticks, self.start)[:, None]
             for position, population in enumerate(populations):
                 history[population.name] = (ticks / _TICKS_PER_S, rates[:, position] / max(1, population.size))
         return history
@@ -225,12 +221,9 @@ class Run:
     def spike_counts(self) -> dict[str, int]:
         """Return how often every population fired, recorded or not."""
         found: dict[str, int] = {}
-        for brain, populations in read_populations(self.folder).items():
-            table = self.table(counts_table(brain))
-            column = next(iter(columns_of(table.schema)), None)
-            if column is not None and column.size == len(populations):
-                totals = column_values(table, column).sum(axis=0)
-                found |= {one.name: int(total) for one, total in zip(populations, totals, strict=True)}
+        for populations, _, counts in self._counts():
+            totals = counts.sum(axis=0)
+            found |= {one.name: int(total) for one, total in zip(populations, totals, strict=True)}
         return found
 
     @property
@@ -252,11 +245,34 @@ class Run:
         return int(max((ticks[-1] for ticks in found if len(ticks)), default=self.start))
 
     @property
-    def whole_until(self) -> int:
-        """The tick up to which all of its tables reach."""
-        return int(
-            min((ticks[-1] if len(ticks) else self.start for ticks in self._step_ends.values()), default=self.end)
-        )
+    def recorded(self) -> set[str]:
+        """Names of the populations of which spikes were recorded."""
+        return {self.spike_populations[code] for code in np.unique(self.spike_codes)}
+
+    def whole_until(self, recorded: Collection[str]) -> int:
+        """Return the tick up to which all tables reach, and no counted spike of these populations is missing."""
+        ends = (ticks[-1] if len(ticks) else self.start for ticks in self._step_ends.values())
+        return int(min([*ends, *self._spikes_missing(recorded)], default=self.end))
+
+    def _spikes_missing(self, recorded: Collection[str]) -> Iterator[int]:
+        """Yield for each brain the end of the last step before one of which spikes are missing, if there is one."""
+        spiked = np.asarray(self.spikes["tick"])
+        for populations, ends, counts in self._counts():
+            chosen = [one.name in recorded for one in populations]
+            names = [one.name for one in populations if one.name in recorded]
+            codes = [code for code, name in enumerate(self.spike_populations) if name in names]
+            there = np.searchsorted(spiked[np.isin(self.spike_codes, codes)], ends, "right")
+            missing = np.flatnonzero(there < np.cumsum(counts[:, chosen].sum(axis=1)))
+            if len(missing):
+                yield int(ends[missing[0] - 1]) if missing[0] else self.start
+
+    def _counts(self) -> Iterator[tuple[list[PopulationInfo], NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield populations, ends of the steps and spikes (steps, populations) of every brain that has some."""
+        for brain, populations in read_populations(self.folder).items():
+            table = self.table(counts_table(brain))
+            column = next(iter(columns_of(table.schema)), None)
+            if column is not None and column.size == len(populations):
+                yield populations, np.asarray(table["tick"]), column_values(table, column)
 
     @property
     def steps(self) -> int:

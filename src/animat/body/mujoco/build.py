@@ -83,8 +83,6 @@ def build_spec(model: BodyModel) -> tuple[Any, list[str]]:
             camera.fovy = np.degrees(height)
         elif spec.camera(eye.camera) is None:
             raise unknown_name("camera", eye.camera, (camera.name for camera in spec.cameras))
-    spec.visual.quality.shadowsize = 0
-    spec.visual.quality.offsamples = 0
     spec.visual.global_.offwidth = max([eye.width for eye in model.eyes] + [spec.visual.global_.offwidth])
     spec.visual.global_.offheight = max([eye.height for eye in model.eyes] + [spec.visual.global_.offheight])
     return spec, remarks
@@ -108,6 +106,8 @@ def _new(model: BodyModel) -> Any:
     light = spec.worldbody.add_light(name="light", pos=(0, 0, 3), dir=(0, 0, -1))
     light.type = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
     spec.visual.headlight.ambient = (0.4, 0.4, 0.4)
+    spec.visual.quality.shadowsize = 0
+    spec.visual.quality.offsamples = 0
     links = {link.name: link for link in model.links}
     children: dict[str, list[Any]] = {}
     for joint in model.joints:

@@ -28,19 +28,24 @@ def lead(spec: Any, home: Path) -> bool:
         If a mesh cannot be read.
     """
     changed = False
-    for asset in (*spec.meshes, *spec.hfields, *spec.skins, *spec.textures):
-        picture = hasattr(asset, "cubefiles")
-        folder = spec.compiler.texturedir if picture else spec.compiler.meshdir
-        item = find(asset.file, home, (folder,)) if asset.file else None
-        if item is None:
-            continue
-        corners = None if picture or not hasattr(asset, "uservert") else _corners_of(item.path)
+    for asset in (*spec.meshes, *spec.hfields, *spec.skins):
+        item = find(asset.file, home, (spec.compiler.meshdir,)) if asset.file else None
+        corners = None if item is None or not hasattr(asset, "userface") else _corners_of(item.path)
         if corners is not None:
             vertices, places = np.unique(corners.astype(np.float32), axis=0, return_inverse=True)
             asset.uservert, asset.userface = vertices.astype(float).ravel(), places.reshape(-1).astype(np.int32)
             asset.file, changed = "", True
-        elif asset.file != str(item.path):
+        elif item is not None and asset.file != str(item.path):
             asset.file, changed = str(item.path), True
+    for picture in spec.textures:
+        for side, name in enumerate([picture.file, *picture.cubefiles]):
+            item = find(name, home, (spec.compiler.texturedir,)) if name else None
+            if item is not None and name != str(item.path):
+                if side == 0:
+                    picture.file = str(item.path)
+                else:
+                    picture.cubefiles[side - 1] = str(item.path)
+                changed = True
     return changed
 
 

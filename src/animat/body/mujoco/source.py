@@ -23,7 +23,7 @@ _SWITCHES = {
 
 
 def read_source(model: BodyModel) -> tuple[Any, list[str]]:
-    """Return the `mujoco.MjSpec` of a model's source file, every body, joint, actuator and sensor named; and remarks.
+    """Return the `mujoco.MjSpec` of a model's source file, all parts that can be addressed named; and remarks.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def read_source(model: BodyModel) -> tuple[Any, list[str]]:
     if source.kind == "osim":
         raise AnimatError("MuJoCo cannot run an .osim model; write `engine: opensim`", file=path)
     try:
-        spec = _read_urdf(path, model.base, remarks) if source.kind == "urdf" else mujoco.MjSpec.from_file(str(path))
+        spec = _parse(path, _urdf(path, model.base, remarks) if source.kind == "urdf" else path.read_bytes())
     except (ValueError, ElementTree.ParseError) as error:
         raise AnimatError(f"MuJoCo cannot read this file: {error}", file=path) from None
     _name(spec)
@@ -53,9 +53,7 @@ def read_source(model: BodyModel) -> tuple[Any, list[str]]:
 
 
 def _tell_keyframes(spec: Any, model: BodyModel, source: SourceFile, remarks: list[str]) -> None:
-    names = [key.name or f"key_{number}" for number, key in enumerate(spec.keys)]
-    for key, name in zip(spec.keys, names, strict=True):
-        key.name = name
+    names = [key.name for key in spec.keys]
     if model.keyframe is None and names:
         known = ", ".join(names[:8]) + ", .." * (len(names) > 8)
         remarks.append(
@@ -64,8 +62,14 @@ def _tell_keyframes(spec: Any, model: BodyModel, source: SourceFile, remarks: li
         )
 
 
-def _read_urdf(path: Path, base: str | None, remarks: list[str]) -> Any:
-    """Read a URDF file with its paths as they are, and its root joined to the world as `base` says."""
+def _parse(path: Path, text: bytes) -> Any:
+    """Read a model's text as if it stood in `path`; MuJoCo itself knows files by the ending .xml or .urdf only."""
+    name = f"{path}.xml"
+    return mujoco.MjSpec.from_file(name, include={name: text})
+
+
+def _urdf(path: Path, base: str | None, remarks: list[str]) -> bytes:
+    """Return the text of a URDF file with its paths left as they are, and its root joined as `base` says."""
     text = path.read_bytes()
     parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))  # which keep their lines
     robot = ElementTree.fromstring(text, parser)
@@ -78,7 +82,7 @@ def _read_urdf(path: Path, base: str | None, remarks: list[str]) -> Any:
     compiler.set("strippath", "false")
     _join_root(robot, path, base, remarks)
     before = text[: max(text.find(b"<robot"), 0)].count(b"\n")
-    return mujoco.MjSpec.from_string("\n" * before + ElementTree.tostring(robot, encoding="unicode"))
+    return b"\n" * before + ElementTree.tostring(robot)
 
 
 def _join_root(robot: Any, path: Path, base: str | None, remarks: list[str]) -> None:
@@ -123,6 +127,7 @@ def _name(spec: Any) -> None:
         ("joint", spec.joints),
         ("actuator", spec.actuators),
         ("sensor", spec.sensors),
+        ("key", spec.keys),
     ):
         taken = {part.name for part in parts}
         for number, part in enumerate(parts):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.nest.kernel import reason
 from animat.brain.nest.nodes import Nodes, nodes_made
 from animat.errors import AnimatError
 
@@ -40,6 +41,8 @@ def node_collections(nest: Any, namespace: Mapping[str, Any], path: Path) -> tup
             found = _node_collection(nest, value, what, known)
         except AnimatError as error:
             raise error.at(path) from None
+        except nest.NESTError as error:
+            raise AnimatError(f"{what} is no population: {reason(error)}", file=path) from None
         ids = np.asarray(found.tolist(), np.int64)
         devices += [f"{what} holds a {model}" for model in _devices(ids, made)]
         if not isinstance(value, nest.NodeCollection) and not _ascending(nest, value, what):

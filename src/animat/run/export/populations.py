@@ -30,8 +30,7 @@ def populations(run: Run) -> list[Population]:
 
     One that fired and of which no spike stands in the run was not recorded. Of one that never fired nothing is missing.
     """
-    fired, rates = run.spike_counts(), run.rates()
-    seen = {run.spike_populations[code] for code in np.unique(run.spike_codes)}
+    fired, rates, seen = run.spike_counts(), run.rates(), run.recorded
     something = bool(seen) or not any(fired.values())
     return [
         Population(
