@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +126,13 @@ def test_the_library_network_reads_back() -> None:
         ("extent: [1.2 mm, 1200 um]", "extent: 1.2 mm", 10, ["list"]),
         ("modules: [mymodule]", "modules: mymodule", 2, ["list"]),
         ("update: additive", "update: addative", 26, ["additive, multiplicative, power_law", "addative"]),
+        (
+            "w_max: 3 nS",
+            "w_max: 3 nS, mu: 0.4",
+            26,
+            ["mu means nothing with additive; it belongs to power_law"],
+        ),
+        ("update: additive", "update: power_law", 26, ["w_max means nothing with power_law"]),
         ("weight: [1 nS, 2]", "weight: [1 nS]", 24, ["needs 2 values, got 1"]),
         ("targets: [99, 0]", "targets: [100, 0]", 23, ["no target neuron 100"]),
         ("{lattice: {shape", "{latice: {shape", 10, ["explicit, lattice, random"]),
@@ -179,7 +187,7 @@ synapses = st.one_of(
         learning_rate=numbers,
         tau_plus_ms=positive,
         w_max=positive,
-    ),
+    ).map(lambda stdp: msgspec.structs.replace(stdp, w_max=100.0) if stdp.update == "power_law" else stdp),
     st.builds(Tsodyks, utilization=st.floats(0.01, 1), tau_rec_ms=positive, tau_fac_ms=positive),
     st.builds(SynapseModel, name=names, params=st.dictionaries(names, numbers, max_size=2)),
 )

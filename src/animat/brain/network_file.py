@@ -35,7 +35,8 @@ from typing import Any
 
 import msgspec
 
-from animat.brain.network import Constant, Distribution, Fault, Network, Values, network_faults, weight_unit
+from animat.brain.network import Constant, Distribution, Fault, Network, Stdp, Values, network_faults, weight_unit
+from animat.brain.synapses import STDP_ENTRIES
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 from animat.yaml_lines import KeyPath, Located, dump_yaml, load_yaml, parse_yaml
@@ -159,6 +160,10 @@ def _struct(reader: _Reader, kind: type[Any], content: Any, path: KeyPath) -> An
             values[field.name] = _value(reader, field.type, content[name], (*path, name), unit)
         elif field.required:
             raise reader.error(f"{reader.named(path)} needs {name!r}", path)
+    for name, updates in STDP_ENTRIES.items() if kind is Stdp else ():
+        if name in content and values["update"] not in updates:
+            what = f"{name} means nothing with {values['update']}; it belongs to {' and '.join(updates)}"
+            raise reader.error(what, (*path, name))
     return kind(**values)
 
 
@@ -327,7 +332,8 @@ def _plain(value: Any, unit: str | None) -> Any:
             for field in msgspec.structs.fields(value):
                 item = getattr(value, field.name)
                 default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
-                if field.required or item != default:
+                told = not isinstance(value, Stdp) or value.update in STDP_ENTRIES.get(field.name, (value.update,))
+                if told and (field.required or item != default):
                     content[_file_name(field.name)] = _plain(item, _unit(field.name, unit))
             return {tag: content} if (tag := _tag(type(value))) else content
         case dict():
