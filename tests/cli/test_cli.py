@@ -32,7 +32,7 @@ def test_help_shows_an_example(command):
         (["export", "no-such-run", "--to", "csv"], "no-such-run"),
         (["attach", "no-such-run"], "no-such-run"),
         (["new", "x"], "--from NAME"),
-        (["describe", "./missing"], "no such experiment folder"),
+        (["describe", "./missing"], "there is no experiment folder missing"),
     ],
 )
 def test_mistakes_end_with_a_message_and_exit_code_1(words, said, tmp_path):

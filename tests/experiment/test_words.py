@@ -129,7 +129,7 @@ def test_an_experiment_is_looked_for_among_folders_and_what_ships(tmp_path, monk
     for name, words in (
         ("my-mous", "unknown experiment 'my-mous'. Did you mean 'my-mouse'? Known: balanced-network,"),
         ("mouse-joystik", "unknown experiment 'mouse-joystik'. Did you mean 'mouse-joystick'?"),
-        ("./my-mous/", "unknown experiment './my-mous/'. Did you mean 'my-mouse'?"),
+        ("./my-mous/", "there is no experiment folder my-mous. Did you mean 'my-mouse'?"),
         (
             f"{tmp_path}/my-mous",
             f"there is no experiment folder {tmp_path}/my-mous. Did you mean '{tmp_path}/my-mouse'?",
