@@ -86,7 +86,7 @@ def test_what_the_engine_lacks_is_said_when_asked(tmp_path):
     assert done.returncode == 1 and "Did you mean 'iaf_psc_alpha'" in done.stderr
     wrong.write_text("populations:\n  A: {model: iaf_psc_alpha, size: 2, params: {C_m: -250 pF}}\n", encoding="utf-8")
     done = run(wrong, "--check")
-    assert done.returncode == 1 and "Capacitance must be > 0" in done.stderr
+    assert done.returncode == 1 and f"{wrong}:2: population A (iaf_psc_alpha): Capacitance must be > 0" in done.stderr
 
 
 def test_memory_is_said_for_so_many_virtual_processes():
