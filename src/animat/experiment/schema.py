@@ -124,7 +124,7 @@ class BrainPart(_Part):
         if self.script is None and "kind" in self.model_fields_set:
             raise Misplaced("`kind` says what a `script` is written in; a network has none", "kind")
         if self.args and self.script is None:
-            raise Misplaced("`args` are words for a `script`; a network has none", "args")
+            raise Misplaced("`args` are for a `script`; a network takes none", "args")
         together = self.processes * self.threads
         if self.virtual_processes is not None and self.virtual_processes % together:
             what = f"virtual_processes must be a multiple of processes times threads ({together})"
