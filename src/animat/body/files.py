@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterator
@@ -59,9 +58,23 @@ def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile |
     their models. Last, a file of that name in `folders`, in `home`, or the only one in a folder within it or beside it.
     """
     for path, root in _places(name.replace("\\", "/"), home.absolute(), folders):
-        if path.is_file():
+        if _is_file(path):
             return NamedFile(name, Path(os.path.normpath(path)), Path(os.path.normpath(root)))
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a null
+        return False
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [item for item in path.iterdir() if item.is_dir()]
+    except OSError:
+        return []
 
 
 def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
@@ -83,7 +96,7 @@ def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[P
     for folder in dict.fromkeys((*folders, "")):
         yield home / folder / Path(name).name, home / folder
     for above in (home, home.parent):
-        found = [path for path in above.glob(f"*/{glob.escape(Path(name).name)}") if path.is_file()]
+        found = [path for folder in _folders(above) if _is_file(path := folder / Path(name).name)]
         if len(found) == 1:
             yield found[0], found[0].parent
 
@@ -94,7 +107,7 @@ def _of_yaml(path: Path) -> Iterator[NamedFile]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError):
         return
     name = content.get("file") if isinstance(content, dict) else None
-    if isinstance(name, str) and (path.parent / name).is_file():
+    if isinstance(name, str) and _is_file(path.parent / name):
         yield NamedFile(name, path.parent / name, path.parent)
         yield from _of_model(path.parent / name)
 
@@ -127,9 +140,11 @@ def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[Name
 def _meant(name: str, home: Path, beside: Path, folders: tuple[str, ...]) -> list[NamedFile]:
     """Return all files that an engine may take, and only if there is none, what `find` makes of the name."""
     places = dict.fromkeys(above / folder for above in (home, beside) for folder in (*folders, ""))
-    direct = [NamedFile(name, Path(os.path.normpath(place / name)), place) for place in places]
-    item = find(name, home, folders)
-    return [file for file in direct if file.path.is_file()] or ([] if item is None else [item])
+    direct = [
+        NamedFile(name, Path(os.path.normpath(place / name)), place) for place in places if _is_file(place / name)
+    ]
+    item = None if direct else find(name, home, folders)
+    return direct if item is None else [item]
 
 
 def _includes(
@@ -146,7 +161,7 @@ def _includes(
         name = element.get("file", "")
         for folder in (home, file.parent):
             path = folder / name
-            if name and path.is_file():
+            if name and _is_file(path):
                 if path.resolve() not in seen:
                     yield NamedFile(name, Path(os.path.normpath(path)), folder)
                     yield from _includes(path, home, parts, seen)
