@@ -13,7 +13,7 @@ import yaml
 
 __all__ = ["NamedFile", "find", "model_kind", "named_files"]
 
-_KINDS = {".urdf": "urdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
+_KINDS = {".urdf": "urdf", ".sdf": "sdf", ".world": "sdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
 #: How many folders above a model may be the package that it belongs to, without a package.xml.
 _NEAR = 2
 _URI = re.compile(r"(package|model|file)://(.*)", re.DOTALL)
@@ -27,10 +27,12 @@ class NamedFile(NamedTuple):
     path: Path
     #: The folder that must keep its name and place for `name` to lead to `path`.
     root: Path
+    #: Whether only the last part of the name is right.
+    guessed: bool = False
 
 
 def model_kind(path: Path) -> str | None:
-    """Return what a model file is written in (mjcf, urdf, osim), by its ending and, of XML files, by its content."""
+    """Return what a model file is written in (mjcf, urdf, sdf, osim): by its ending, of .xml files by its content."""
     kind = _KINDS.get(path.suffix.lower())
     if kind == "mjcf" and re.search(rb"<robot[\s>]", path.read_bytes()):
         return "urdf"
@@ -38,7 +40,7 @@ def model_kind(path: Path) -> str | None:
 
 
 def named_files(path: Path) -> list[NamedFile]:
-    """Return the files that a body.yaml, MJCF or URDF file names, and those that these name in turn.
+    """Return the files that a body.yaml, MJCF, URDF or SDF file names, and those that these name in turn.
 
     What does not exist is left out: an engine says it better. Each file comes once.
     """
@@ -57,9 +59,11 @@ def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile |
     `folders` (relative to `home`), from `home`, and from the two folders above, where packages keep their meshes beside
     their models. Last, a file of that name in `folders`, in `home`, or the only one in a folder within it or beside it.
     """
-    for path, root in _places(name.replace("\\", "/"), home.absolute(), folders):
-        if _is_file(path):
-            return NamedFile(name, Path(os.path.normpath(path)), Path(os.path.normpath(root)))
+    written, home = name.replace("\\", "/"), home.absolute()
+    for guessed, places in enumerate((_places(written, home, folders), _guesses(written, home, folders))):
+        for path, root in places:
+            if _is_file(path):
+                return NamedFile(name, Path(os.path.normpath(path)), Path(os.path.normpath(root)), bool(guessed))
     return None
 
 
@@ -93,6 +97,9 @@ def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[P
         yield home / folder / name, home / folder
     for above in list(home.parents)[:_NEAR]:
         yield above / name, above
+
+
+def _guesses(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
     for folder in dict.fromkeys((*folders, "")):
         yield home / folder / Path(name).name, home / folder
     for above in (home, home.parent):
@@ -127,7 +134,14 @@ def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[Name
     for file, root in parts:
         for element in root.iter():
             if element.tag == "include":
+                uri = element.findtext("uri", "").strip().rstrip("/")
+                item = find(uri if uri.endswith(".sdf") else f"{uri}/model.sdf", path.parent) if uri else None
+                if item is not None and not item.guessed and item.path.resolve() not in outer:
+                    yield item
+                    yield from _of_model(item.path, outer | {path.resolve(), item.path.resolve()})
                 continue
+            if element.tag == "mesh" and (uri := element.findtext("uri", "").strip()):
+                yield from _meant(uri, path.parent, file.parent, folders)
             for attribute, name in element.attrib.items():
                 if not attribute.startswith("file") or not name:
                     continue

@@ -1,4 +1,4 @@
-"""From a user's MJCF or URDF file to a MuJoCo specification: as the file says, with paths that lead somewhere."""
+"""From a user's MJCF, URDF or SDF file to a MuJoCo specification: as the file says, with paths that lead somewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import mujoco
 
 from animat.body.model import BodyModel, SourceFile
+from animat.body.mujoco.sdf import read_sdf
 from animat.errors import AnimatError
 
 __all__ = ["read_source"]
@@ -36,7 +37,10 @@ def read_source(model: BodyModel) -> tuple[Any, list[str]]:
     if source.kind == "osim":
         raise AnimatError("MuJoCo cannot run an .osim model; write `engine: opensim`", file=path)
     try:
-        spec = _parse(path, _urdf(path, model.base, remarks) if source.kind == "urdf" else path.read_bytes())
+        if source.kind == "sdf":
+            spec = read_sdf(path, remarks)
+        else:
+            spec = _parse(path, _urdf(path, model.base, remarks) if source.kind == "urdf" else path.read_bytes())
     except (ValueError, ElementTree.ParseError) as error:
         raise AnimatError(f"MuJoCo cannot read this file: {error}", file=path) from None
     _name(spec)
