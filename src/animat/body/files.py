@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import yaml
 
-__all__ = ["NamedFile", "find", "model_kind", "named_files"]
+__all__ = ["NamedFile", "find", "model_kind", "named_files", "read_xml"]
 
 _KINDS = {".urdf": "urdf", ".sdf": "sdf", ".world": "sdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
 #: How many folders above a model may be the package that it belongs to, without a package.xml.
@@ -49,6 +49,11 @@ def named_files(path: Path) -> list[NamedFile]:
         found.setdefault(item.path.resolve(), item)
     found.pop(path.resolve(), None)
     return list(found.values())
+
+
+def read_xml(path: Path) -> ElementTree.Element:
+    """Return the root of an XML file; zeros and empty lines around it, which engines pass over, do not count."""
+    return ElementTree.fromstring(path.read_bytes().strip(b"\0 \t\r\n"))
 
 
 def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile | None:
@@ -166,7 +171,7 @@ def _includes(
 ) -> Iterator[NamedFile]:
     """Collect a model file and those that it includes, from the folder of the whole model or their own."""
     try:
-        root = ElementTree.fromstring(file.read_bytes())
+        root = read_xml(file)
     except (OSError, ElementTree.ParseError, ValueError, LookupError):
         return
     parts.append((file, root))

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import mujoco
 import numpy as np
 
-from animat.body.files import find
+from animat.body.files import find, read_xml
 from animat.body.model import EARTH
 from animat.body.mujoco.versions import per_dof
 from animat.body.pose import compose, inverse, quaternion, relative, rotate
@@ -71,7 +71,7 @@ class _Sdf:
         if item is None or item.guessed:
             self.left_out.add(f"<include> {uri}, which is not here")
             return
-        root = ElementTree.parse(item.path).getroot()
+        root = read_xml(item.path)
         name = include.findtext("name") or next((model.get("name", "model") for model in root.iter("model")), "model")
         static = static or _true(include.findtext("static", "0"))
         self.collect(root, item.path.parent, _after(place, self._pose(include)), f"{prefix}{name}::", static, True)
@@ -268,7 +268,7 @@ def read_sdf(path: Path, remarks: list[str]) -> Any:
     AnimatError, ValueError, xml.etree.ElementTree.ParseError
         If it cannot be read.
     """
-    root = ElementTree.fromstring(path.read_bytes())
+    root = read_xml(path)
     spec = mujoco.MjSpec()
     spec.modelname, spec.modelfiledir = path.stem, str(path.parent)
     spec.compiler.degree, spec.compiler.autolimits = False, True
