@@ -97,3 +97,11 @@ def test_where_a_name_leads(tmp_path: Path, name: str, lies: str) -> None:
     item = find(name, tmp_path / "ws/my_robot/urdf")
     assert item is not None and item.path == tmp_path / lies
     assert find("package://nowhere/y.obj", tmp_path / "ws/my_robot/urdf") is None
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "..", "/", "a/", "*", "[", "package://", "package://a", "file://", "://"])
+def test_names_that_lead_nowhere(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    assert find(name, tmp_path) is None
+    (tmp_path / "a.xml").write_text(f'<mujoco><include file="{name}"/><asset><mesh file="{name}"/></asset></mujoco>')
+    assert names(tmp_path, "a.xml") == set()

@@ -257,6 +257,7 @@ def test_meshes_in_another_place_than_the_file_says_are_found(tmp_path: Path) ->
     <worldbody><body><joint/><geom type="mesh" mesh="t"/></body></worldbody></mujoco>"""
     _, info = load(tmp_path, text)
     assert [shape.kind for shape in info.scene.shapes] == ["mesh"]
+    assert info.remarks == ("1 files are not where the model says and were taken from elsewhere: t.obj (meshes/t.obj)",)
     with pytest.raises(AnimatError, match=r"Error opening file.*gone\.obj"):
         load(tmp_path, text.replace("t.obj", "gone.obj"))
 

@@ -121,6 +121,11 @@ def test_stl_meshes_written_as_text(tmp_path: Path) -> None:
         load(tmp_path, MESHED.replace("NAME", "t.stl"))
 
 
+def test_a_file_with_zeros_at_its_end_is_read(tmp_path: Path) -> None:
+    _, info = load(tmp_path, ROVER + "\n\0")
+    assert info.links == ("world", "base_link", "wheel")
+
+
 def test_lines_in_errors_are_those_of_the_file(tmp_path: Path) -> None:
     text = '<?xml version="1.0"?>\n<!-- two\nlines -->\n<robot name="r">\n'
     text += f'<link name="a">\n{INERTIA}</link>\n<!-- and\n -->\n'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from xml.etree import ElementTree
 
 import yaml
 
-__all__ = ["NamedFile", "find", "model_kind", "named_files"]
+__all__ = ["NamedFile", "find", "model_kind", "named_files", "read_xml"]
 
-_KINDS = {".urdf": "urdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
+_KINDS = {".urdf": "urdf", ".sdf": "sdf", ".world": "sdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
 #: How many folders above a model may be the package that it belongs to, without a package.xml.
 _NEAR = 2
 _URI = re.compile(r"(package|model|file)://(.*)", re.DOTALL)
@@ -28,10 +27,12 @@ class NamedFile(NamedTuple):
     path: Path
     #: The folder that must keep its name and place for `name` to lead to `path`.
     root: Path
+    #: Whether only the last part of the name is right.
+    guessed: bool = False
 
 
 def model_kind(path: Path) -> str | None:
-    """Return what a model file is written in (mjcf, urdf, osim), by its ending and, of XML files, by its content."""
+    """Return what a model file is written in (mjcf, urdf, sdf, osim): by its ending, of .xml files by its content."""
     kind = _KINDS.get(path.suffix.lower())
     if kind == "mjcf" and re.search(rb"<robot[\s>]", path.read_bytes()):
         return "urdf"
@@ -39,7 +40,7 @@ def model_kind(path: Path) -> str | None:
 
 
 def named_files(path: Path) -> list[NamedFile]:
-    """Return the files that a body.yaml, MJCF or URDF file names, and those that these name in turn.
+    """Return the files that a body.yaml, MJCF, URDF or SDF file names, and those that these name in turn.
 
     What does not exist is left out: an engine says it better. Each file comes once.
     """
@@ -50,6 +51,11 @@ def named_files(path: Path) -> list[NamedFile]:
     return list(found.values())
 
 
+def read_xml(path: Path) -> ElementTree.Element:
+    """Return the root of an XML file; zeros and empty lines around it, which engines pass over, do not count."""
+    return ElementTree.fromstring(path.read_bytes().strip(b"\0 \t\r\n"))
+
+
 def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile | None:
     """Return the file that `name` in a model in the folder `home` means, or None.
 
@@ -58,10 +64,26 @@ def find(name: str, home: Path, folders: tuple[str, ...] = ("",)) -> NamedFile |
     `folders` (relative to `home`), from `home`, and from the two folders above, where packages keep their meshes beside
     their models. Last, a file of that name in `folders`, in `home`, or the only one in a folder within it or beside it.
     """
-    for path, root in _places(name.replace("\\", "/"), home.absolute(), folders):
-        if path.is_file():
-            return NamedFile(name, Path(os.path.normpath(path)), Path(os.path.normpath(root)))
+    written, home = name.replace("\\", "/"), home.absolute()
+    for guessed, places in enumerate((_places(written, home, folders), _guesses(written, home, folders))):
+        for path, root in places:
+            if _is_file(path):
+                return NamedFile(name, Path(os.path.normpath(path)), Path(os.path.normpath(root)), bool(guessed))
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a null
+        return False
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return [item for item in path.iterdir() if item.is_dir()]
+    except OSError:
+        return []
 
 
 def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
@@ -80,10 +102,13 @@ def _places(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[P
         yield home / folder / name, home / folder
     for above in list(home.parents)[:_NEAR]:
         yield above / name, above
+
+
+def _guesses(name: str, home: Path, folders: tuple[str, ...]) -> Iterator[tuple[Path, Path]]:
     for folder in dict.fromkeys((*folders, "")):
         yield home / folder / Path(name).name, home / folder
     for above in (home, home.parent):
-        found = [path for path in above.glob(f"*/{glob.escape(Path(name).name)}") if path.is_file()]
+        found = [path for folder in _folders(above) if _is_file(path := folder / Path(name).name)]
         if len(found) == 1:
             yield found[0], found[0].parent
 
@@ -94,7 +119,7 @@ def _of_yaml(path: Path) -> Iterator[NamedFile]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError):
         return
     name = content.get("file") if isinstance(content, dict) else None
-    if isinstance(name, str) and (path.parent / name).is_file():
+    if isinstance(name, str) and _is_file(path.parent / name):
         yield NamedFile(name, path.parent / name, path.parent)
         yield from _of_model(path.parent / name)
 
@@ -114,7 +139,14 @@ def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[Name
     for file, root in parts:
         for element in root.iter():
             if element.tag == "include":
+                uri = element.findtext("uri", "").strip().rstrip("/")
+                item = find(uri if uri.endswith(".sdf") else f"{uri}/model.sdf", path.parent) if uri else None
+                if item is not None and not item.guessed and item.path.resolve() not in outer:
+                    yield item
+                    yield from _of_model(item.path, outer | {path.resolve(), item.path.resolve()})
                 continue
+            if element.tag == "mesh" and (uri := element.findtext("uri", "").strip()):
+                yield from _meant(uri, path.parent, file.parent, folders)
             for attribute, name in element.attrib.items():
                 if not attribute.startswith("file") or not name:
                     continue
@@ -127,9 +159,11 @@ def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[Name
 def _meant(name: str, home: Path, beside: Path, folders: tuple[str, ...]) -> list[NamedFile]:
     """Return all files that an engine may take, and only if there is none, what `find` makes of the name."""
     places = dict.fromkeys(above / folder for above in (home, beside) for folder in (*folders, ""))
-    direct = [NamedFile(name, Path(os.path.normpath(place / name)), place) for place in places]
-    item = find(name, home, folders)
-    return [file for file in direct if file.path.is_file()] or ([] if item is None else [item])
+    direct = [
+        NamedFile(name, Path(os.path.normpath(place / name)), place) for place in places if _is_file(place / name)
+    ]
+    item = None if direct else find(name, home, folders)
+    return direct if item is None else [item]
 
 
 def _includes(
@@ -137,7 +171,7 @@ def _includes(
 ) -> Iterator[NamedFile]:
     """Collect a model file and those that it includes, from the folder of the whole model or their own."""
     try:
-        root = ElementTree.fromstring(file.read_bytes())
+        root = read_xml(file)
     except (OSError, ElementTree.ParseError, ValueError, LookupError):
         return
     parts.append((file, root))
@@ -146,7 +180,7 @@ def _includes(
         name = element.get("file", "")
         for folder in (home, file.parent):
             path = folder / name
-            if name and path.is_file():
+            if name and _is_file(path):
                 if path.resolve() not in seen:
                     yield NamedFile(name, Path(os.path.normpath(path)), folder)
                     yield from _includes(path, home, parts, seen)

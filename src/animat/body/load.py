@@ -1,4 +1,4 @@
-"""Read a body: `body.yaml` with units as text, a shipped body, or a ready-made MJCF, URDF or OpenSim file."""
+"""Read a body: `body.yaml` with units as text, a shipped body, or a ready-made MJCF, URDF, SDF or OpenSim file."""
 
 from __future__ import annotations
 
@@ -29,8 +29,6 @@ _SETTINGS = ("timestep", "gravity", "keyframe", "base", "activation_dynamics", "
 
 #: Endings of model files that no engine here reads, and what converts them.
 _NOT_READ = {
-    ".sdf": "for example with sdformat_mjcf (`sdformat2mjcf`)",
-    ".world": "for example with sdformat_mjcf (`sdformat2mjcf`)",
     ".xacro": "with `xacro robot.urdf.xacro > robot.urdf`",
 }
 
@@ -41,10 +39,10 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
     Parameters
     ----------
     spec
-        A path, or a mapping with `library` (a shipped body) or `file`: a folder with `body.yaml`, such a file, an MJCF
-        or URDF file (`.xml`, `.mjcf`, `.urdf`) or an OpenSim file (`.osim`). Other entries choose among the options
-        that the file declares, or replace its `timestep`, `gravity`, `keyframe`, `base`, `activation_dynamics` or
-        `eyes`.
+        A path, or a mapping with `library` (a shipped body) or `file`: a folder with `body.yaml`, such a file, an MJCF,
+        URDF or SDF file (`.xml`, `.mjcf`, `.urdf`, `.sdf`) or an OpenSim file (`.osim`). Other entries choose among the
+        options that the file declares, or replace its `timestep`, `gravity`, `keyframe`, `base`, `activation_dynamics`
+        or `eyes`.
     base
         The folder that `file` is relative to.
 
@@ -150,7 +148,7 @@ class _Reader:
             raise self._error(f"there is no file {name}", ("file",))
         kind = model_kind(path)
         if kind is None:
-            what = f"{name}: a body is a .yaml, .xml, .mjcf, .urdf or .osim file"
+            what = f"{name}: a body is a .yaml, .xml, .mjcf, .urdf, .sdf or .osim file"
             if path.suffix in _NOT_READ:
                 what += f"; convert the {path.suffix} file to one of them, {_NOT_READ[path.suffix]}"
             raise self._error(what, ("file",))

@@ -271,7 +271,7 @@ class Magnet(msgspec.Struct, frozen=True, kw_only=True):
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     """A ready-made model file; `sha256` is over it and the files that it names."""
 
-    kind: Literal["mjcf", "urdf", "osim"]
+    kind: Literal["mjcf", "urdf", "sdf", "osim"]
     path: str
     sha256: str
 

@@ -23,7 +23,7 @@ def new(
     brain: Annotated[
         Path | None, typer.Option(help="Your PyNEST script (leaves `populations`) or network.yaml.")
     ] = None,
-    body: Annotated[Path | None, typer.Option(help="Your MJCF, URDF, body.yaml or .osim file.")] = None,
+    body: Annotated[Path | None, typer.Option(help="Your MJCF, URDF, SDF, body.yaml or .osim file.")] = None,
     kind: Annotated[str, typer.Option(help="What the brain script is written in: pynest or pynn.")] = "pynest",
 ) -> None:
     """Copy a shipped experiment, or write a runnable one around your own brain and body files.

@@ -142,7 +142,7 @@ class BodyPart(_Part):
 
     engine: Literal["mujoco", "opensim"] = Field("mujoco", description="the simulator")
     model: Annotated[dict[str, Any] | str, AfterValidator(_source_inside)] = Field(
-        description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, .osim"
+        description="{library: NAME, ...} or a file: body.yaml, MJCF, URDF, SDF, .osim"
     )
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the engine")

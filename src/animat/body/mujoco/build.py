@@ -9,6 +9,7 @@ import numpy as np
 
 from animat.body.model import EARTH, BodyModel, Link, ModelShape
 from animat.body.mujoco.source import read_source
+from animat.body.mujoco.versions import per_dof
 from animat.body.pose import compose, quaternion, relative
 from animat.errors import unknown_name
 
@@ -145,20 +146,10 @@ def _joint(body: Any, joint: Any, step: float) -> None:
     if joint.kind == "free":
         return
     added.pos, added.axis = joint.anchor, joint.axis
-    added.damping, added.stiffness = _per_dof(joint.damping), _per_dof(joint.stiffness)
+    added.damping, added.stiffness = per_dof(joint.damping), per_dof(joint.stiffness)
     if joint.limits is not None:
         added.range = joint.limits
         added.solref_limit = (2 * step, 1.0)
-
-
-def _per_dof(value: float) -> Any:
-    """MuJoCo 4 takes polynomial coefficients where 3 took one number."""
-    return value if _SCALAR_DAMPING else [value, *[0.0] * (_COEFFICIENTS - 1)]
-
-
-_probe = mujoco.MjSpec().worldbody.add_joint().damping
-_SCALAR_DAMPING = np.ndim(_probe) == 0
-_COEFFICIENTS = np.size(_probe)
 
 
 def _shape(body: Any, shape: ModelShape, collides: bool) -> None:

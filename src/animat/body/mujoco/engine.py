@@ -1,4 +1,4 @@
-"""The MuJoCo body engine: described bodies with Millard muscles, and MJCF and URDF files as they are."""
+"""The MuJoCo body engine: described bodies with Millard muscles, and MJCF, URDF and SDF files as they are."""
 
 from __future__ import annotations
 
@@ -307,7 +307,7 @@ def _compile(model: BodyModel) -> tuple[Any, list[str]]:
             try:
                 compiled = spec.compile()
             except ValueError:
-                if model.source is None or not lead(spec, Path(model.source.path).parent):
+                if model.source is None or not lead(spec, Path(model.source.path).parent, remarks):
                     raise
                 compiled = spec.compile()
         except ValueError as error:
@@ -315,7 +315,8 @@ def _compile(model: BodyModel) -> tuple[Any, list[str]]:
             if "balanceinertia" in what and model.source is not None and model.source.kind == "urdf":
                 what += '; in a URDF file: <mujoco><compiler balanceinertia="true"/></mujoco> within <robot>'
             raise AnimatError(what) from None
-    return compiled, remarks + [f"MuJoCo: {' '.join(str(warning.message).split())}" for warning in caught]
+    told = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    return compiled, remarks + [f"MuJoCo: {' '.join(text.split())}" for text in told]
 
 
 def _start(compiled: Any, model: BodyModel) -> Any:

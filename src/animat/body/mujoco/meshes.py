@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,35 +18,44 @@ __all__ = ["lead", "read_collada", "read_stl_text"]
 Corners = NDArray[np.float64]
 
 
-def lead(spec: Any, home: Path) -> bool:
+def lead(spec: Any, home: Path, remarks: list[str]) -> bool:
     """Lead the file names of a `mujoco.MjSpec` to files, and read those meshes that MuJoCo cannot.
 
-    To be called when it cannot be compiled as it is; returns whether anything changed. `home` is the model's folder.
+    To be called when it cannot be compiled as it is; returns whether anything changed. `home` is the model's folder;
+    `remarks` gets what was guessed.
 
     Raises
     ------
     AnimatError
         If a mesh cannot be read.
     """
-    changed = False
+    changed, guessed = False, list[str]()
+
+    def place(name: str, folder: str) -> str:
+        nonlocal changed
+        item = find(name, home, (folder,)) if name else None
+        if item is None or name == str(item.path):
+            return name
+        changed = True
+        if item.guessed:
+            guessed.append(f"{name} ({os.path.relpath(item.path, home)})")
+        return str(item.path)
+
     for asset in (*spec.meshes, *spec.hfields, *spec.skins):
-        item = find(asset.file, home, (spec.compiler.meshdir,)) if asset.file else None
-        corners = None if item is None or not hasattr(asset, "userface") else _corners_of(item.path)
+        asset.file = place(asset.file, spec.compiler.meshdir)
+    for picture in spec.textures:
+        picture.file = place(picture.file, spec.compiler.texturedir)
+        for side, name in enumerate(list(picture.cubefiles)):
+            picture.cubefiles[side] = place(name, spec.compiler.texturedir)
+    for mesh in spec.meshes:
+        corners = _corners_of(Path(mesh.file)) if mesh.file and Path(mesh.file).is_file() else None
         if corners is not None:
             vertices, places = np.unique(corners.astype(np.float32), axis=0, return_inverse=True)
-            asset.uservert, asset.userface = vertices.astype(float).ravel(), places.reshape(-1).astype(np.int32)
-            asset.file, changed = "", True
-        elif item is not None and asset.file != str(item.path):
-            asset.file, changed = str(item.path), True
-    for picture in spec.textures:
-        for side, name in enumerate([picture.file, *picture.cubefiles]):
-            item = find(name, home, (spec.compiler.texturedir,)) if name else None
-            if item is not None and name != str(item.path):
-                if side == 0:
-                    picture.file = str(item.path)
-                else:
-                    picture.cubefiles[side - 1] = str(item.path)
-                changed = True
+            mesh.uservert, mesh.userface = vertices.astype(float).ravel(), places.reshape(-1).astype(np.int32)
+            mesh.file, changed = "", True
+    if guessed:
+        shown = ", ".join(guessed[:4]) + ", .." * (len(guessed) > 4)
+        remarks.append(f"{len(guessed)} files are not where the model says and were taken from elsewhere: {shown}")
     return changed
 
 

@@ -1,7 +1,8 @@
-"""From a user's MJCF or URDF file to a MuJoCo specification: as the file says, with paths that lead somewhere."""
+"""From a user's MJCF, URDF or SDF file to a MuJoCo specification: as the file says, with paths that lead somewhere."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 import mujoco
 
 from animat.body.model import BodyModel, SourceFile
+from animat.body.mujoco.sdf import read_sdf
 from animat.errors import AnimatError
 
 __all__ = ["read_source"]
@@ -36,9 +38,11 @@ def read_source(model: BodyModel) -> tuple[Any, list[str]]:
     if source.kind == "osim":
         raise AnimatError("MuJoCo cannot run an .osim model; write `engine: opensim`", file=path)
     try:
-        spec = _parse(path, _urdf(path, model.base, remarks) if source.kind == "urdf" else path.read_bytes())
+        spec = read_sdf(path, remarks) if source.kind == "sdf" else _parse(path)
     except (ValueError, ElementTree.ParseError) as error:
         raise AnimatError(f"MuJoCo cannot read this file: {error}", file=path) from None
+    if source.kind == "urdf":
+        _join_root(spec, path, model.base, remarks)
     _name(spec)
     if model.gravity is not None:
         spec.option.gravity = model.gravity
@@ -62,56 +66,26 @@ def _tell_keyframes(spec: Any, model: BodyModel, source: SourceFile, remarks: li
         )
 
 
-def _parse(path: Path, text: bytes) -> Any:
-    """Read a model's text as if it stood in `path`; MuJoCo itself knows files by the ending .xml or .urdf only."""
-    name = f"{path}.xml"
-    return mujoco.MjSpec.from_file(name, include={name: text})
+def _parse(path: Path) -> Any:
+    """Read a file that MuJoCo knows by its ending, or its text as if it had one."""
+    if path.suffix in (".xml", ".urdf"):
+        return mujoco.MjSpec.from_file(str(path))
+    return mujoco.MjSpec.from_file(f"{path}.xml", include={f"{path}.xml": path.read_bytes()})
 
 
-def _urdf(path: Path, base: str | None, remarks: list[str]) -> bytes:
-    """Return the text of a URDF file with its paths left as they are, and its root joined as `base` says."""
-    text = path.read_bytes()
-    parser = ElementTree.XMLParser(target=ElementTree.TreeBuilder(insert_comments=True))  # which keep their lines
-    robot = ElementTree.fromstring(text, parser)
-    compiler = robot.find("mujoco/compiler")
-    if compiler is None:
-        settings = robot.find("mujoco")
-        if settings is None:
-            settings = ElementTree.SubElement(robot, "mujoco")
-        compiler = ElementTree.SubElement(settings, "compiler")
-    compiler.set("strippath", "false")
-    _join_root(robot, path, base, remarks)
-    before = text[: max(text.find(b"<robot"), 0)].count(b"\n")
-    return b"\n" * before + ElementTree.tostring(robot)
-
-
-def _join_root(robot: Any, path: Path, base: str | None, remarks: list[str]) -> None:
-    children = {child.get("link") for child in robot.iterfind("joint/child")}
-    roots = [link for link in robot.iterfind("link") if link.get("name") not in children]
-    if len(roots) != 1:
-        return
-    name = roots[0].get("name", "")
-    if name == "world":
-        if base == "free":
-            raise AnimatError("base: free needs a root link that is not called 'world'", file=path)
-        return
-    mass = roots[0].find("inertial/mass")
-    heavy = mass is not None and float(mass.get("value", 0)) > 0
-    if base == "free" and not heavy:
-        raise AnimatError(f"base: free needs a root link with a mass; {name!r} has none", file=path)
-    if base == "fixed" or not heavy:
-        return
-    joint = ElementTree.SubElement(robot, "joint", name=_free_name(name, robot), type="floating")
-    ElementTree.SubElement(joint, "parent", link="world")
-    ElementTree.SubElement(joint, "child", link=name)
-    robot.insert(0, ElementTree.Element("link", name="world"))
-    if base is None:
-        remarks.append(f"{path.name} does not tie {name} to the world: it is free to move; `base: fixed` welds it")
-
-
-def _free_name(name: str, robot: Any) -> str:
-    taken = {joint.get("name") for joint in robot.iterfind("joint")}
-    return _untaken(name, taken)
+def _join_root(spec: Any, path: Path, base: str | None, remarks: list[str]) -> None:
+    """Let the root link of a URDF file move freely if `base` says so, or says nothing and the link has a mass."""
+    text = re.sub(rb"<!--.*?-->", b"", path.read_bytes(), flags=re.DOTALL)
+    children = {name.decode(errors="replace") for name in re.findall(rb"""<child\s+link\s*=\s*["']([^"']*)""", text)}
+    roots = [body for body in spec.worldbody.bodies if body.name not in children and body.mass > 0]
+    if base == "free" and not roots:
+        raise AnimatError("base: free needs a root link that has a mass and is not called 'world'", file=path)
+    for body in roots if base != "fixed" else ():
+        body.add_freejoint(name=_untaken(body.name, {joint.name for joint in spec.joints}))
+        if base is None:
+            remarks.append(
+                f"{path.name} does not tie {body.name} to the world: it is free to move; `base: fixed` welds it"
+            )
 
 
 def _untaken(name: str, taken: set[Any]) -> str:
