@@ -46,6 +46,8 @@ class Built:
     coordinates: dict[str, Any]
     #: All actuators that are no muscles.
     actuators: dict[str, Any]
+    #: Whether a file's own controllers add to what actuators are told.
+    controlled: bool
     #: By coordinate: the actuator that applies an effort.
     efforts: dict[str, Any] = field(default_factory=dict)
     #: By link: the force, and its six constant functions.
@@ -66,6 +68,7 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
     AnimatError
         If a part or setting has no counterpart in OpenSim or in the file, or a file cannot be read.
     """
+    osim = import_opensim()
     opened = _new(model, settings) if model.source is None else _read(model, settings)
     own = {muscle.getAbsolutePathString() for muscle in opened.getMuscleList()}
     bodies = {"world": opened.getGround()} | _named(filter(_is_own, opened.getBodyList()), "world")
@@ -81,6 +84,7 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
         _check_dynamics(muscles, model, settings)
     coordinates = _named(opened.getCoordinateSet().get(i) for i in range(opened.getCoordinateSet().getSize()))
     described = [joint.name for joint in model.joints if joint.kind in ("revolute", "slide")]
+    controllers = [part for part in opened.getComponentsList() if osim.Controller.safeDownCast(part) is not None]
     built = Built(
         opened,
         bodies,
@@ -90,7 +94,8 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
             for name, coordinate in coordinates.items()
             if (name in described if model.source is None else _is_free(coordinate, state))
         },
-        _named(part for part in opened.getActuatorList() if import_opensim().Muscle.safeDownCast(part) is None),
+        _named(part for part in opened.getActuatorList() if osim.Muscle.safeDownCast(part) is None),
+        controlled=bool(controllers),
         closures=_closures(opened, model, bodies),
     )
     _add_ports(built, model)
