@@ -82,6 +82,7 @@ class OpenSimEngine:
             joints=tuple(built.coordinates),
             links=(*built.bodies, *(item.name for item in model.objects)),
             scene=scene,
+            remarks=tuple(built.remarks),
         )
 
     def read(self) -> BodyReply:

@@ -75,7 +75,7 @@ class Controls:
         self.applied = {
             name: places
             for (name, actuator), places in zip(built.actuators.items(), actuators, strict=True)
-            if np.isfinite(_bounds(actuator)).any() or built.controlled
+            if np.isfinite(_bounds(actuator)).any() or built.controllers
         }
         self._applied = np.array([*chain(*self.applied.values())], int)
 
