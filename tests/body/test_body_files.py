@@ -46,6 +46,30 @@ def test_includes_in_includes_and_asset_folders_are_followed(tmp_path: Path) -> 
     assert names(tmp_path, "body.yaml") == found | {"models/arm/arm.xml"}
 
 
+def test_an_opensim_file_names_what_it_runs_with_but_not_what_is_drawn(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "leg.osim": "<OpenSimDocument><Model><ContactMesh><filename>foot.obj</filename></ContactMesh>"
+            "<Mesh><mesh_file>bone.vtp</mesh_file></Mesh><ContactMesh><filename> sole.obj </filename></ContactMesh>"
+            "<ExternalLoads><datafile>../loads.sto</datafile><filename>gone.obj</filename></ExternalLoads>"
+            "</Model></OpenSimDocument>",
+            "foot.obj": TETRAHEDRON,
+            "bone.vtp": "",
+            "Geometry/sole.obj": TETRAHEDRON,
+            "body.yaml": "file: leg.osim",
+            "bad.osim": "<OpenSimDocument>",
+        },
+    )
+    assert names(tmp_path, "leg.osim") == {"foot.obj", "Geometry/sole.obj"}
+    assert names(tmp_path, "body.yaml") == {"leg.osim", "foot.obj", "Geometry/sole.obj"}
+    assert names(tmp_path, "bad.osim") == set()
+    before = load_body(tmp_path / "leg.osim").source
+    (tmp_path / "foot.obj").write_text(TETRAHEDRON.replace("1", "2", 1))
+    after = load_body(tmp_path / "leg.osim").source
+    assert before is not None and after is not None and before.sha256 != after.sha256
+
+
 def test_circles_and_damaged_files_end(tmp_path: Path) -> None:
     write(
         tmp_path,

@@ -315,17 +315,53 @@ def test_a_files_own_controller_acts_and_commands_add_to_it(tmp_path, here):
     motor.setName("helper")
     model.addForce(motor)
     controller = osim.PrescribedController()
+    controller.setName("pusher")
     controller.addActuator(motor)
     controller.prescribeControlForActuator("helper", osim.Constant(0.1))
     model.addController(controller)
     info = here.load(load_body({"file": str(written(model, tmp_path)), "gravity": [0, 0, 0]}))
-    speeds = []
+    assert info.remarks == ("the file's own controllers act, and what is commanded is added to theirs: pusher",)
+    speeds, applied = [], []
     for command in (0.0, 0.1, -0.1):
         here.reset()
         reply = here.advance(told(info, actuator__helper=command), STEP)
         speeds.append(sensed(info, reply, "velocity/elbow"))
+        applied.append(sensed(info, reply, "applied/helper"))
     inertia = 0.004 + 0.5 * 0.15**2
     assert speeds == pytest.approx([0.02 * 0.1 / inertia, 0.02 * 0.2 / inertia, 0.0], rel=1e-3, abs=1e-9)
+    assert applied == pytest.approx([0.1, 0.2, 0.0])
+
+
+def test_a_coordinate_that_cannot_move_freely_has_no_ports_and_is_named(tmp_path, here):
+    model = osim.Model()
+    model.setName("arm")
+    body = rod()
+    model.addBody(body)
+    joint = hinge(model, body)
+    joint.updCoordinate().set_locked(True)
+    model.addJoint(joint)
+    info = here.load(load_body(written(model, tmp_path)))
+    assert info.joints == ()
+    assert info.remarks == ("these coordinates are locked, prescribed or follow from others; no ports: elbow",)
+
+
+def test_what_was_applied_is_read_beside_what_was_commanded(tmp_path, here):
+    model = osim.Model()
+    model.setName("arm")
+    body = rod()
+    model.addBody(body)
+    model.addJoint(hinge(model, body))
+    for name, bounds in (("held", (-0.1, 0.2)), ("free", (-math.inf, math.inf))):
+        motor = osim.CoordinateActuator("elbow")
+        motor.setName(name)
+        motor.setMinControl(bounds[0])
+        motor.setMaxControl(bounds[1])
+        model.addForce(motor)
+    info = here.load(load_body({"file": str(written(model, tmp_path)), "gravity": [0, 0, 0]}))
+    reply = here.advance(told(info, actuator__held=5.0), STEP)
+    assert sensed(info, reply, "applied/held") == 0.2
+    assert sensed(info, reply, "velocity/elbow") == pytest.approx(0.02 * 0.2 / (0.004 + 0.5 * 0.15**2), rel=1e-3)
+    assert "applied/free" not in {port.name for port in info.sensors}
 
 
 def test_units_and_shapes_of_ports_follow_the_files_parts(tmp_path, here):

@@ -40,7 +40,7 @@ def model_kind(path: Path) -> str | None:
 
 
 def named_files(path: Path) -> list[NamedFile]:
-    """Return the files that a body.yaml, MJCF, URDF or SDF file names, and those that these name in turn.
+    """Return the files that a body.yaml, MJCF, URDF, SDF or OpenSim file names, and those that these name in turn.
 
     What does not exist is left out: an engine says it better. Each file comes once.
     """
@@ -124,7 +124,29 @@ def _of_yaml(path: Path) -> Iterator[NamedFile]:
         yield from _of_model(path.parent / name)
 
 
+def _of_osim(path: Path) -> Iterator[NamedFile]:
+    """Yield what elements such as ``<datafile>`` name, beside the file or in its Geometry, where OpenSim looks.
+
+    What is only drawn is left out: OpenSim runs without it, and animat draws rods.
+    """
+    try:
+        root = ElementTree.fromstring(path.read_bytes())
+    except (OSError, ElementTree.ParseError, ValueError, LookupError):
+        return
+    for element in root.iter():
+        if "file" not in element.tag or element.tag.startswith(("mesh_", "geometry_", "texture_")):
+            continue
+        for name in (element.text or "").split():
+            for place in (path.parent / name, path.parent / "Geometry" / name):
+                if place.is_file():
+                    yield NamedFile(name, Path(os.path.normpath(place)), path.parent)
+                    break
+
+
 def _of_model(path: Path, outer: frozenset[Path] = frozenset()) -> Iterator[NamedFile]:
+    if model_kind(path) == "osim":
+        yield from _of_osim(path)
+        return
     parts: list[tuple[Path, ElementTree.Element]] = []
     yield from _includes(path, path.parent, parts, set())
     folders = tuple(

@@ -46,6 +46,10 @@ class Built:
     coordinates: dict[str, Any]
     #: All actuators that are no muscles.
     actuators: dict[str, Any]
+    #: A file's own controllers, which add to what actuators are told.
+    controllers: dict[str, Any]
+    #: What of a file is used in a way that a user may not expect.
+    remarks: list[str] = field(default_factory=list)
     #: By coordinate: the actuator that applies an effort.
     efforts: dict[str, Any] = field(default_factory=dict)
     #: By link: the force, and its six constant functions.
@@ -66,6 +70,7 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
     AnimatError
         If a part or setting has no counterpart in OpenSim or in the file, or a file cannot be read.
     """
+    osim = import_opensim()
     opened = _new(model, settings) if model.source is None else _read(model, settings)
     own = {muscle.getAbsolutePathString() for muscle in opened.getMuscleList()}
     bodies = {"world": opened.getGround()} | _named(filter(_is_own, opened.getBodyList()), "world")
@@ -90,9 +95,12 @@ def build(model: BodyModel, settings: OpenSimSettings) -> Built:
             for name, coordinate in coordinates.items()
             if (name in described if model.source is None else _is_free(coordinate, state))
         },
-        _named(part for part in opened.getActuatorList() if import_opensim().Muscle.safeDownCast(part) is None),
+        _named(part for part in opened.getActuatorList() if osim.Muscle.safeDownCast(part) is None),
+        _named(part for part in opened.getComponentsList() if osim.Controller.safeDownCast(part) is not None),
         closures=_closures(opened, model, bodies),
     )
+    if model.source is not None:
+        built.remarks = _remarks(built, coordinates)
     _add_ports(built, model)
     return built
 
@@ -188,6 +196,17 @@ def state_names(part: Any) -> set[str]:
     """Return the names of a component's state variables, such as activation."""
     found = part.getStateVariableNames()
     return {found.get(i).rsplit("/", 1)[-1] for i in range(found.getSize())}
+
+
+def _remarks(built: Built, coordinates: dict[str, Any]) -> list[str]:
+    remarks = []
+    held = [name for name in coordinates if name not in built.coordinates]
+    if held:
+        remarks.append(f"these coordinates are locked, prescribed or follow from others; no ports: {', '.join(held)}")
+    if built.controllers:
+        names = ", ".join(built.controllers)
+        remarks.append(f"the file's own controllers act, and what is commanded is added to theirs: {names}")
+    return remarks
 
 
 def _is_own(body: Any) -> bool:

@@ -62,7 +62,7 @@ class OpenSimEngine:
             built = self._built = build(model, self._settings)
             _equilibrate(built)
             self._controls = Controls(built, model)
-            sensors = sensor_ports(built, model)
+            sensors = sensor_ports(built, model, self._controls)
         self._model = model
         self._now = self._controls.rest.copy()
         self._state = self._osim.State(built.state)
@@ -82,6 +82,7 @@ class OpenSimEngine:
             joints=tuple(built.coordinates),
             links=(*built.bodies, *(item.name for item in model.objects)),
             scene=scene,
+            remarks=tuple(built.remarks),
         )
 
     def read(self) -> BodyReply:
@@ -197,7 +198,8 @@ class OpenSimEngine:
         values += [coordinate.getValue(state) for coordinate in built.coordinates.values()]
         values += [coordinate.getSpeedValue(state) for coordinate in built.coordinates.values()]
         poses = self._poses()[1:]
-        return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel(), *self._closure_forces()])
+        applied = self._controls.read_applied(state)
+        return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel(), *self._closure_forces(), applied])
 
     def _closure_forces(self) -> list[Array]:
         """Return the force in N, along the world's axes, that each closure exerts on its first link.

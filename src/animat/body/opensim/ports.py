@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -67,16 +67,28 @@ class Controls:
         self._may_be_nan[self._clamps] = True
         #: OpenSim's own vector of controls, and where in it those of muscles, actuators and efforts stand.
         self._values = built.model.getDefaultControls().to_numpy().copy()
-        parts = (built.muscles, built.actuators, built.efforts)
-        self._places = [self._find(part.values()) for part in parts]
+        muscles, actuators, efforts = (
+            [self._find(part) for part in parts.values()] for parts in (built.muscles, built.actuators, built.efforts)
+        )
+        self._places = [np.array([*chain(*places)], int) for places in (muscles, actuators, efforts)]
+        #: Actuators whose controls may differ from what was commanded, and where these stand in OpenSim's vector.
+        self.applied = {
+            name: places
+            for (name, actuator), places in zip(built.actuators.items(), actuators, strict=True)
+            if np.isfinite(_bounds(actuator)).any() or built.controllers
+        }
+        self._applied = np.array([*chain(*self.applied.values())], int)
 
-    def _find(self, actuators: Iterable[Any]) -> NDArray[np.int_]:
-        osim, found = import_opensim(), []
-        for actuator in actuators:
-            marked = osim.Vector(len(self._values), 0.0)
-            actuator.setControls(osim.Vector(actuator.numControls(), 1.0), marked)
-            found.append(np.flatnonzero(marked.to_numpy()))
-        return np.concatenate(found or [np.zeros(0, int)])
+    def _find(self, actuator: Any) -> list[int]:
+        osim = import_opensim()
+        marked = osim.Vector(len(self._values), 0.0)
+        actuator.setControls(osim.Vector(actuator.numControls(), 1.0), marked)
+        return [int(place) for place in np.flatnonzero(marked.to_numpy())]
+
+    def read_applied(self, state: Any) -> Array:
+        """Return the controls of `applied`: within their bounds, and with what a file's own controllers add."""
+        controls: Array = self._built.model.getControls(state).to_numpy()[self._applied]
+        return controls
 
     def check(self, controls: Array) -> None:
         """Refuse a vector of another length, and numbers that are not finite, by port name."""
@@ -142,7 +154,7 @@ class Controls:
         return poses
 
 
-def sensor_ports(built: Built, model: BodyModel) -> tuple[Port, ...]:
+def sensor_ports(built: Built, model: BodyModel, controls: Controls) -> tuple[Port, ...]:
     """Return the sensor ports, in the order in which the engine reads them."""
     layout = Layout()
     for sensed, unit in (("length", "m"), ("speed", "m/s"), ("force", "N"), ("activation", "")):
@@ -158,6 +170,8 @@ def sensor_ports(built: Built, model: BodyModel) -> tuple[Port, ...]:
         layout.add(f"orientation/{name}", "", (4,))
     for name in built.closures:
         layout.add(f"closure/{name}", "N", (3,))
+    for name, places in controls.applied.items():
+        layout.add(f"applied/{name}", "", () if len(places) == 1 else (len(places),))
     return tuple(layout.ports)
 
 
