@@ -201,5 +201,21 @@ def test_virtual_processes_are_refused_where_there_are_none(pendulum):
         validate(experiment)
 
 
+@pytest.mark.parametrize("engine", ["nest", "compact"])
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ('"poisson", receptor=7', "there is no receptor 7 in A (iaf_psc_alpha)"),
+        ('"poisson", each=True, rate=[1.0, 2.0]', "rate takes one number or 20, got 2"),
+    ],
+)
+def test_a_source_that_cannot_be_attached_is_told_before_a_run(pendulum, engine, new, words):
+    folder = pendulum(transfer=TRANSFER.replace('"poisson", weight=20.0', new))
+    with pytest.raises(AnimatError) as caught:
+        validate(read_experiment(folder, [f"brain.engine={engine}"]))
+    assert caught.value.what.startswith("feel(source=...): ") and words in caught.value.what
+    assert (caught.value.file, caught.value.line) == (str(folder / "transfer.py"), 9)
+
+
 def test_a_brain_that_is_right_passes(pendulum):
     check_brain(load_parts(read_experiment(pendulum())), "brain")

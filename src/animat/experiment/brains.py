@@ -6,17 +6,18 @@ from contextlib import closing
 
 import msgspec
 
+from animat.brain.devices import CURRENT_SOURCES
 from animat.brain.engines import check_settings, engine_kind
 from animat.brain.install import nest_mpi
-from animat.brain.network import Constant, Fault, Network
-from animat.brain.protocol import BrainInfo, Progress
+from animat.brain.network import Constant, Drive, Fault, Network
+from animat.brain.protocol import BrainInfo, Device, Progress
 from animat.brain.remote import BrainLink
 from animat.errors import AnimatError
 from animat.experiment.events import neuron_value
 from animat.experiment.parts import Parts, brain_settings, network_spec, section
 from animat.experiment.schema import EventPart
 from animat.library import network_error, network_file
-from animat.transfer.declare import parse_neurons
+from animat.transfer.declare import DevicePort, parse_neurons
 
 __all__ = ["build_brain", "check_brain", "check_brain_settings", "check_network_on"]
 
@@ -67,12 +68,12 @@ def check_brain(parts: Parts, name: str) -> None:
 
 
 def check_network_on(link: BrainLink, parts: Parts, name: str) -> None:
-    """Ask a brain's worker whether it could build the network and set what events set; scripts pass.
+    """Ask a brain's worker whether it could build the network, set what events set, and attach sources; scripts pass.
 
     Raises
     ------
     AnimatError
-        With the line of the network's file, or of the experiment that names the brain.
+        With the line of the network's file, of the event, or of the transfer function.
     """
     brain, experiment = parts.brains[name], parts.experiment
     if not isinstance(brain, Network):
@@ -83,6 +84,12 @@ def check_network_on(link: BrainLink, parts: Parts, name: str) -> None:
         changed = _with_event(brain, name, event)
         for _, what in link.check(changed) if changed is not None else ():
             raise AnimatError(f"events: {what}", file=experiment.file, line=experiment.line("events", place))
+    for function in parts.functions:
+        for parameter, port in function.declarations.items():
+            if isinstance(port, DevicePort) and (port.brain or next(iter(parts.brains))) == name and port.writes:
+                for _, what in link.check(_with_source(brain, port.device)):
+                    what = f"{function.name}({parameter}=...): {what}"
+                    raise AnimatError(what, file=experiment.folder / function.file, line=function.line)
 
 
 def _with_event(network: Network, brain: str, event: EventPart) -> Network | None:
@@ -99,6 +106,21 @@ def _with_event(network: Network, brain: str, event: EventPart) -> Network | Non
             msgspec.structs.replace(population, initial={**population.initial, **values})
             if population.name == selection.population
             else population
+            for population in network.populations
+        ),
+    )
+
+
+def _with_source(network: Network, device: Device) -> Network:
+    """Return the network with a drive to those receptors that a source of spikes goes to; it is checked alike."""
+    if device.kind in CURRENT_SOURCES:
+        return network
+    reached = {selection.population for selection in device.neurons}
+    drive = Drive(rate_hz=0.0, weight=1.0, delay_ms=1.0, receptor=device.receptor)
+    return msgspec.structs.replace(
+        network,
+        populations=tuple(
+            msgspec.structs.replace(population, drive=drive) if population.name in reached else population
             for population in network.populations
         ),
     )

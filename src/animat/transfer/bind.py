@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from animat.body.protocol import BodyInfo, Port
-from animat.brain.devices import KINDS
+from animat.brain.devices import KINDS, check_value
 from animat.brain.protocol import Device
 from animat.errors import AnimatError, unknown_name
 from animat.transfer.board import Board, BodyBoard, BrainBoard
@@ -164,6 +164,7 @@ def _device(name: str, declaration: DevicePort, around: Surroundings) -> tuple[s
     if sizes is not None:
         within = tuple(selection.within(sizes) for selection in device.neurons)
         device = msgspec.structs.replace(device, neurons=within)
+        _check_lists(device, sizes)
     weight = device.weight
     if declaration.as_full_sheet:
         scales = {around.sheet_scale.get((brain, selection.population), 1.0) for selection in device.neurons}
@@ -171,6 +172,14 @@ def _device(name: str, declaration: DevicePort, around: Surroundings) -> tuple[s
             raise AnimatError("as_full_sheet needs neurons of populations that are cropped alike")
         weight = (KINDS[device.kind].weight if weight is None else weight) * scales.pop()
     return brain, msgspec.structs.replace(device, name=name, weight=weight)
+
+
+def _check_lists(device: Device, sizes: Mapping[str, int]) -> None:
+    """Refuse values of a device for each neuron that are not as many as its neurons."""
+    for name, value in device.params.items():
+        parameter = KINDS[device.kind].settable.get(name)
+        if parameter is not None and device.each:
+            check_value(name, parameter, value, each=True, elements=_elements(device, sizes))
 
 
 def _port(info: BodyInfo, name: str, *, written: bool) -> Port:

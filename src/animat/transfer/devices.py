@@ -29,17 +29,20 @@ def read_device(kind: str, neurons: tuple[Selection, ...], each: bool, params: M
             unit = known.parameters[name].unit
             listed = isinstance(value, list | tuple)
             numbers[name] = [_number(item, unit) for item in value] if listed else _number(value, unit)
+    for name, value in (("each", each), ("exact_delay", exact)):
+        if not isinstance(value, bool):
+            raise AnimatError(f"{name} must be True or False, got {value!r}")
     if receptor is not None and (isinstance(receptor, bool) or not isinstance(receptor, int)):
         raise AnimatError(f"receptor must be a whole number, got {receptor!r}")
     device = Device(
         name="",
         kind=kind,
         neurons=neurons,
-        each=bool(each),
+        each=each,
         params=numbers,
         weight=None if weight is None else _weight(weight),
         delay_ms=None if delay is None else _number(delay, "ms"),
-        exact_delay=bool(exact),
+        exact_delay=exact,
         receptor=receptor,
     )
     check_device(device)
@@ -55,7 +58,12 @@ def _number(value: Any, unit: str) -> float:
 def _weight(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
-    return quantity(value, weight_unit(value))
+    unit = weight_unit(value)
+    try:
+        return quantity(value, unit)
+    except AnimatError:
+        what = f"cannot read {value!r} as a weight; write a number in the model's unit, or text such as '0.15 nS'"
+        raise AnimatError(f"{what}, '20 pA' or '0.5 mV'") from None
 
 
 def weight_unit(value: Any) -> str:
