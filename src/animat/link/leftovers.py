@@ -61,8 +61,8 @@ def private_folder(parent: Path | None = None) -> Path:
 
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a `private_folder` for as long as it is needed."""
-    folder = private_folder()
+    """Make a `private_folder` among the temporary files, wherever those are, for as long as it is needed."""
+    folder = private_folder(Path(tempfile.gettempdir()))
     try:
         yield folder
     finally:
