@@ -13,6 +13,7 @@ from animat.bench.layout import Engine, Layout
 from animat.brain.install import EngineInstall
 from animat.brain.network import Constant, Drive, FixedIndegree, Network, Population, Projection
 from animat.errors import AnimatError
+from animat.simulation.running import Running
 
 
 def quiet(_what: str, _done: float | None) -> None:
@@ -56,8 +57,10 @@ def test_a_given_network_gets_its_devices_where_none_needs_a_receptor() -> None:
             ),
         ),
     )
-    sim = run_loop(Loop(steps=3, network=network), quiet)
-    assert sim.steps == 3 and sim.recording.counts["brain"].sum() > 0
+    opened: list[Running] = []
+    found = run_loop(Loop(steps=3, network=network), quiet, opened.append)
+    [sim] = opened
+    assert sim.steps == 3 and found.counts.sum() > 0
     [function] = sim.loop.functions
     devices = [one for one in function.function.declarations.values() if hasattr(one, "device")]
     assert {one.device.neurons[0].population for one in devices} == {"plain"} and len(devices) == 23

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import subprocess
@@ -78,6 +79,20 @@ def test_a_path_too_long_for_a_socket_is_not_taken(
     (folder / "owner").unlink()
     folder.rmdir()
     assert private_folder(long).parent == long
+
+
+def test_a_full_disk_is_passed_over(temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, data: bytes) -> None:
+        if tmp_path in path.parents:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        usual(path, data)
+
+    usual = Path.write_bytes
+    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(leftovers, "fits_a_socket", lambda _path: True)
+    monkeypatch.setattr(leftovers, "_places", lambda: [tmp_path, temporary])
+    assert private_folder().parent == temporary
+    assert not list(tmp_path.iterdir())
 
 
 def test_where_no_folder_can_be_made_it_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,18 +51,26 @@ def private_folder(parent: Path | None = None) -> Path:
             refused.append(f"{place} (its path is too long for a socket)")
             continue
         try:
-            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-            (folder / _OWNER).write_bytes(msgspec.json.encode(identity_of()))
-            return folder
+            return _owned(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)))
         except OSError as error:
             refused.append(f"{place} ({error.strerror})")
     raise AnimatError(f"cannot make a folder for sockets in {', '.join(refused)}; set TMPDIR to one that can be used")
 
 
+def _owned(folder: Path) -> Path:
+    """Write into a folder whose it is, or, where the disk is full, remove it."""
+    try:
+        (folder / _OWNER).write_bytes(msgspec.json.encode(identity_of()))
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
 @contextlib.contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Make a `private_folder` for as long as it is needed."""
-    folder = private_folder()
+    """Make a `private_folder` among the temporary files, wherever those are, for as long as it is needed."""
+    folder = private_folder(Path(tempfile.gettempdir()))
     try:
         yield folder
     finally:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -31,7 +33,7 @@ class BareScript:
     """
 
     def __init__(self, task: BareTask, layout: Layout, engine: Engine) -> None:
-        self._folder = private_folder()
+        self._folder = private_folder(Path(tempfile.gettempdir()))
         self._layout = layout
         self._number = 0
         (self._folder / "task").write_bytes(msgspec.msgpack.encode(task))
