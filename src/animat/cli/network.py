@@ -22,7 +22,7 @@ from animat.brain.summary import NetworkSummary, describe_network
 from animat.cli.terminal import ProgressLine
 from animat.cli.terminal import console as terminal
 from animat.errors import AnimatError
-from animat.library import library_names, load_network, network_builder
+from animat.library import NETWORK_FILES, library_names, load_network, network_builder
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["network", "network_parameters", "network_source"]
@@ -35,7 +35,7 @@ def network(
     network: Annotated[
         str | None,
         typer.Argument(
-            help="A shipped name, a network.yaml, a network.py or their folder; without: list what ships.",
+            help="A shipped name, network.yaml, network.py, circuit_config.json (SONATA) or their folder; without: list.",
             autocompletion=lambda: library_names("networks"),
         ),
     ] = None,
@@ -77,7 +77,7 @@ def network(
 def network_source(name: str) -> dict[str, str]:
     """Return how `load_network` is told of a file, a folder or a shipped name."""
     path = Path(name)
-    if path.is_file() or any((path / file).is_file() for file in ("network.py", "network.yaml")):
+    if path.is_file() or any((path / file).is_file() for file in NETWORK_FILES):
         return {"file": name}
     if ("/" in name or path.suffix) and name not in library_names("networks"):
         return {"file": name}

@@ -16,9 +16,13 @@ import msgspec
 from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
+from animat.brain.sonata import read_sonata
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["library_names", "library_path", "load_network", "network_builder"]
+__all__ = ["NETWORK_FILES", "library_names", "library_path", "load_network", "network_builder"]
+
+#: What a network in a folder of its own is called: Python, a description, a SONATA circuit.
+NETWORK_FILES = ("network.py", "network.yaml", "circuit_config.json")
 
 KINDS = ("bodies", "experiments", "networks")
 
@@ -52,7 +56,8 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     ----------
     spec
         Either `library` (a name from `library_names("networks")`) or `file`: a `network.yaml`, a Python file with a
-        function `build(...)` that returns a `Network`, or a folder with a `network.py` or `network.yaml`.
+        function `build(...)` that returns a `Network`, the `circuit_config.json` of a SONATA circuit, or a folder with
+        one of these (`NETWORK_FILES`).
         `adjustments` may name a table of drives, currents and gains (`animat.brain.adjustments`), as `animat tune`
         writes it. Every other entry is a parameter of `build`.
     base
@@ -75,9 +80,9 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
             known = ", ".join(library_names("networks"))
             raise AnimatError(f"network: needs `library: NAME` (known: {known}) or `file: PATH`")
     if path.is_dir():
-        found = [path / name for name in ("network.py", "network.yaml") if (path / name).is_file()]
+        found = [path / name for name in NETWORK_FILES if (path / name).is_file()]
         if not found:
-            raise AnimatError("this folder holds neither network.py nor network.yaml", file=path)
+            raise AnimatError(f"this folder holds none of {', '.join(NETWORK_FILES)}", file=path)
         path = found[0]
     if not path.is_file():
         raise AnimatError("this network file does not exist", file=path)
@@ -86,7 +91,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     elif parameters:
         raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
     else:
-        network = read_network(path)
+        network = read_sonata(path) if path.suffix == ".json" else read_network(path)
     if "adjustments" in spec:
         table = Path(base) / str(spec["adjustments"])
         changes = read_adjustments(table)
