@@ -35,7 +35,7 @@ def network(
     network: Annotated[
         str | None,
         typer.Argument(
-            help="A shipped name, network.yaml, network.py, circuit_config.json (SONATA) or their folder; without: list.",
+            help="A shipped name, a network.yaml, network.py, circuit_config.json or their folder; without: all names.",
             autocompletion=lambda: library_names("networks"),
         ),
     ] = None,

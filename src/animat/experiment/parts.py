@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -25,7 +25,7 @@ from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
-from animat.library import load_network
+from animat.library import load_network, network_files
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
 from animat.transfer.load import load_functions
@@ -323,8 +323,10 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
         return BrainScript(str(path.resolve()), brain.kind)
     spec = brain.network
     assert spec is not None
+    spec = {"file": spec} if isinstance(spec, str) else spec
     try:
-        return load_network({"file": spec} if isinstance(spec, str) else spec, experiment.folder)
+        _check_inside(experiment, network_files(spec, experiment.folder), "network's")
+        return load_network(spec, experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
 
@@ -337,15 +339,20 @@ def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
     if "library" not in spec and model.source is not None:
-        path = Path(model.source.path)
+        try:
+            _check_inside(experiment, [Path(model.source.path)], "body's")
+        except AnimatError as error:
+            raise error.at(experiment.file, line) from None
+    return model
+
+
+def _check_inside(experiment: Experiment, files: Iterable[Path], whose: str) -> None:
+    for path in files:
         if not path.is_relative_to(experiment.folder.resolve()):
             raise AnimatError(
-                f"the body's file {path} lies outside the experiment's folder; copy it into the folder, so that a run "
-                "can keep it and be repeated",
-                file=experiment.file,
-                line=line,
+                f"the {whose} file {path} lies outside the experiment's folder; copy it into the folder, so that a run "
+                "can keep it and be repeated"
             )
-    return model
 
 
 def _section(experiment: Experiment, plural: str, name: str) -> int | None:

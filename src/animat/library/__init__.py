@@ -16,10 +16,10 @@ import msgspec
 from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Network, check_network
 from animat.brain.network_file import read_network
-from animat.brain.sonata import read_sonata
+from animat.brain.sonata import circuit_files, read_sonata
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["NETWORK_FILES", "library_names", "library_path", "load_network", "network_builder"]
+__all__ = ["NETWORK_FILES", "library_names", "library_path", "load_network", "network_builder", "network_files"]
 
 #: What a network in a folder of its own is called: Python, a description, a SONATA circuit.
 NETWORK_FILES = ("network.py", "network.yaml", "circuit_config.json")
@@ -107,6 +107,13 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     except AnimatError as error:
         raise error.at(path) from None
     return network
+
+
+def network_files(spec: Mapping[str, Any], base: str | Path = ".") -> list[Path]:
+    """Return the files that the network file of `spec` names in turn: those of a SONATA circuit, of others none."""
+    path = Path(base) / str(spec.get("file", ""))
+    path = next((path / name for name in NETWORK_FILES if path.is_dir() and (path / name).is_file()), path)
+    return circuit_files(path) if path.suffix == ".json" and path.is_file() else []
 
 
 def network_builder(name: str) -> Callable[..., object] | None:

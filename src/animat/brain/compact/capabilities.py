@@ -129,4 +129,5 @@ def _projection_faults(projection: Projection, post: Population) -> Iterator[str
             if not isinstance(projection.delay_ms, float | int):
                 yield f"STDP with drawn delays is not in compact{_INSTEAD}"
         case other:
-            yield f"{type(other).__name__} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
+            name = getattr(other, "name", type(other).__name__)
+            yield f"{name} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
