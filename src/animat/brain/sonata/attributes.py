@@ -22,13 +22,17 @@ DYNAMICS = "dynamics_params"
 _LIBRARY = "@library"
 
 
+#: What h5py raises where a file is damaged or not of the kind that it should be.
+_DAMAGED = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, MemoryError)
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
     """Open a file for reading; what fails while reading is an error with the file's name."""
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except OSError as error:
+    except _DAMAGED as error:
         raise AnimatError(f"cannot read this HDF5 file: {error}", file=path) from None
 
 
@@ -46,7 +50,10 @@ def column(population: h5py.Group, name: str) -> NDArray[np.int64]:
     """Return a column of whole numbers that every node or edge has."""
     if name not in population:
         raise AnimatError(f"{population.name} has no column {name}")
-    return np.asarray(population[name][:], np.int64)
+    found = population[name]
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise AnimatError(f"{found.name} must be a column of whole numbers")
+    return np.asarray(found[:], np.int64)
 
 
 class Attributes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from animat.errors import AnimatError, unknown_name
 
@@ -31,15 +33,24 @@ class Part:
     populations: tuple[str, ...] | None
 
 
+class Said(msgspec.Struct, frozen=True):
+    """What animat notes of a network when it writes one: its populations' names where files have others, and more."""
+
+    name: str = ""
+    names: dict[str, str] = {}
+    modules: tuple[str, ...] = ()
+    notes: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True)
 class Circuit:
-    """A circuit's files. `said` is what animat noted when it wrote them."""
+    """A circuit's files, and what animat said when it wrote them."""
 
     file: Path
     nodes: tuple[Part, ...]
     edges: tuple[Part, ...]
     components: Mapping[str, Path]
-    said: Mapping[str, Any] = field(default_factory=dict)
+    said: Said
 
     def parameters(self, component: str, name: str) -> Path:
         """Return the path of a file of parameters in the folder of a component."""
@@ -64,13 +75,16 @@ def read_circuit(path: Path) -> Circuit:
         return read_circuit(other)
     networks = content.map("networks", content.data.get("networks"))
     components = content.map("components", content.data.get("components") or {})
-    said = content.data.get("animat")
+    try:
+        said = msgspec.convert(content.data.get("animat") or {}, Said)
+    except msgspec.ValidationError as error:
+        raise AnimatError(f"animat: {error}", file=path) from None
     return Circuit(
         file=path,
         nodes=tuple(_parts(content, networks, "nodes", "nodes_file", "node_types_file")),
         edges=tuple(_parts(content, networks, "edges", "edges_file", "edge_types_file")),
         components={name: content.resolved(name, text) for name, text in components.items() if isinstance(text, str)},
-        said=said if isinstance(said, dict) else {},
+        said=said,
     )
 
 

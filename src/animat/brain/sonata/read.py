@@ -22,11 +22,11 @@ def read(path: Path) -> Network:
     projections = read_edges(circuit, nodes)
     populations = [population for found in nodes.values() for population in found.populations]
     return Network(
-        name=str(circuit.said.get("name") or circuit.file.resolve().parent.name),
+        name=circuit.said.name or circuit.file.resolve().parent.name,
         populations=tuple(_without_tau_minus(populations, projections)),
         projections=tuple(projections),
-        modules=tuple(circuit.said.get("modules", ())),
-        notes=tuple(circuit.said["notes"]) if "notes" in circuit.said else tuple(_notes(circuit, populations)),
+        modules=circuit.said.modules,
+        notes=tuple(_notes(circuit, populations)) if circuit.said.notes is None else circuit.said.notes,
     )
 
 

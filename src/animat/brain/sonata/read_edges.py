@@ -20,7 +20,7 @@ from animat.brain.sonata.parameters import Parameters, model_name, read_paramete
 from animat.brain.sonata.read_nodes import Nodes
 from animat.brain.sonata.synapses import PARAMETERS, STATIC, synapse_of
 from animat.brain.sonata.tables import Row, Types, read_types
-from animat.errors import AnimatError
+from animat.errors import AnimatError, unknown_name
 
 __all__ = ["read_edges"]
 
@@ -154,6 +154,8 @@ class _Edges:
             )
         )
         modulator = row.get("modulated_by")
+        if modulator is not None and modulator not in self._nodes:
+            raise row.error(unknown_name(f"population in {what}: modulated_by", modulator, self._nodes).what)
         return _Type(
             row=row,
             what=what,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import h5py
@@ -115,7 +116,7 @@ def _numbered(group: h5py.Group, count: int) -> tuple[_Ints, _Ints] | None:
 def _names(circuit: Circuit, name: str, rows: list[tuple[int, Row]], taken: set[str]) -> list[str]:
     """Return names of the populations: the node population's, followed by its type's where there are several."""
     if len(rows) == 1:
-        names = [circuit.said.get("names", {}).get(name, name)]
+        names = [circuit.said.names.get(name, name)]
     else:
         columns = [[row.get(label) for _, row in rows] for label in _LABELS]
         told = (texts for texts in columns if None not in texts and len(set(texts)) == len(rows))
@@ -206,8 +207,8 @@ def _drive(row: Row) -> Drive | None:
     if rate is None or weight is None or delay is None:
         return None
     receptor, neurons = row.number("drive_receptor"), row.get("drive_neurons")
-    ends = None if neurons is None else tuple(int(end) for end in neurons.split(":"))
-    if ends is not None and len(ends) != 2:
+    ends = None if neurons is None else re.fullmatch(r"(\d+):(\d+)", neurons)
+    if neurons is not None and ends is None:
         raise row.error(f"drive_neurons must be a range such as 0:100, got {neurons}")
     return Drive(
         rate_hz=rate,
@@ -215,5 +216,5 @@ def _drive(row: Row) -> Drive | None:
         delay_ms=delay,
         start_ms=row.number("drive_start_ms") or 0.0,
         receptor=None if receptor is None else int(receptor),
-        neurons=None if ends is None else (ends[0], ends[1]),
+        neurons=None if ends is None else (int(ends[1]), int(ends[2])),
     )
