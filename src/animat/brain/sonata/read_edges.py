@@ -32,6 +32,9 @@ _WEIGHT, _DELAY_MS = 1.0, 1.0
 #: Functions that give a weight of `syn_weight`; others are programs of whoever wrote the files.
 _PLAIN_WEIGHTS = ("wmax", "set_syn_weight", "default_weight_fnc")
 
+#: Values that lie this near to each other are looked up in a table, others sorted.
+_LONGEST_TABLE = 1 << 24
+
 #: What single edges may have among their `dynamics_params`.
 _OF_EDGES = ("receptor_type", "weight", "delay")
 
@@ -188,16 +191,28 @@ def _alike(keys: list[_Ints]) -> Iterator[_Ints | slice]:
     """Yield the rows that agree in all keys, in the order in which they come first."""
     code = np.zeros(len(keys[0]), np.int64)
     for key in keys:
-        if key.min() == key.max():
-            continue
-        distinct, which = np.unique(key, return_inverse=True)
-        _, code = np.unique(code * len(distinct) + which, return_inverse=True)
+        if key.min() < key.max():
+            which, number = _numbered(key)
+            code, _ = _numbered(code * number + which)
     if not code.any():
         yield slice(None)
         return
-    order = np.argsort(code, kind="stable")
+    small = code.astype(np.uint16) if code.max() < 1 << 16 else code  # numpy sorts 16 bits in linear time
+    order = np.argsort(small, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(code[order])) + 1)
     yield from sorted(parts, key=lambda rows: int(rows[0]))
+
+
+def _numbered(key: _Ints) -> tuple[_Ints, int]:
+    """Return the place of every value among the distinct ones in ascending order, and how many these are."""
+    least, most = int(key.min()), int(key.max())
+    if most - least > _LONGEST_TABLE:
+        distinct, which = np.unique(key, return_inverse=True)
+        return which, len(distinct)
+    there = np.zeros(most - least + 1, bool)
+    there[key - least] = True
+    place = np.cumsum(there) - 1
+    return place[key - least], int(place[-1]) + 1
 
 
 def _values(
