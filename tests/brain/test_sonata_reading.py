@@ -191,6 +191,15 @@ def test_texts_may_stand_in_a_library(tmp_path):
     ]
 
 
+def test_types_may_have_any_numbers(tmp_path):
+    columns = edges()
+    columns["edge_type_id"] = np.where(columns["edge_type_id"] == 7, 7_000_000_000, 8)
+    types = TABLES["cortex_edge_types.csv"].replace("\n7 ", "\n7000000000 ")
+    files = {"cortex_edges.h5": columns}
+    found = listed(read_sonata(write_circuit(tmp_path / "a", files, cortex_edge_types=types)))
+    assert found == listed(read_sonata(write_circuit(tmp_path / "b")))
+
+
 def test_nodes_may_have_any_numbers(tmp_path):
     plain = read_sonata(write_circuit(tmp_path / "a"))
     numbers = np.random.default_rng(4).permutation(40) * 10 + 3
