@@ -25,7 +25,7 @@ class Numbers(msgspec.Struct, frozen=True):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         found = np.frombuffer(self.data, self.kind)
-        return found if dtype is None else found.astype(dtype, copy=bool(copy))
+        return found.astype(found.dtype if dtype is None else dtype, copy=bool(copy))
 
     def __len__(self) -> int:
         return len(self.data) // np.dtype(self.kind).itemsize
