@@ -245,11 +245,25 @@ def test_configurations_of_several_kinds(tmp_path):
     }
 
 
+def test_a_configuration_may_say_what_populations_are_made_of(tmp_path):
+    config = deepcopy(CONFIG)
+    config["networks"]["nodes"][1] = {
+        "nodes_file": "$NET/lgn_nodes.h5",
+        "node_types_file": None,
+        "populations": {"lgn": {"type": "virtual"}},
+    }
+    found = read_sonata(write_circuit(tmp_path / "a", config=config))
+    assert found.population("lgn").relay and listed(found) == listed(read_sonata(write_circuit(tmp_path / "b")))
+
+
 def _with(**entries):
     config = deepcopy(CONFIG)
     config["networks"]["nodes"][0] |= entries
     return config
 
+
+GAP_JUNCTIONS = deepcopy(CONFIG)
+GAP_JUNCTIONS["networks"]["edges"][0]["populations"] = {"cortex_to_cortex": {"type": "electrical"}}
 
 NODE_TYPES, EDGE_TYPES = TABLES["cortex_node_types.csv"], TABLES["cortex_edge_types.csv"]
 
@@ -262,6 +276,7 @@ NODE_TYPES, EDGE_TYPES = TABLES["cortex_node_types.csv"], TABLES["cortex_edge_ty
         ({"config": {"networks": {}}}, "circuit_config.json", "nodes must be a list"),
         ({"config": {"nodes": []}}, "circuit_config.json", "manifest, components and networks"),
         ({"config": _with(populations={"corteks": {}})}, "cortex_nodes.h5", "'corteks'.*mean 'cortex'"),
+        ({"config": GAP_JUNCTIONS}, "circuit_config.json", "cortex_to_cortex is electrical"),
         ({"fast": None}, "circuit_config.json", "no file .*cells/fast.json"),
         ({"fast": '{"C_m": 1,\n oops}'}, "fast.json:2", "no JSON"),
         ({"fast": {"coeffs": {"C": 1}}}, "fast.json", "coeffs must be a number"),

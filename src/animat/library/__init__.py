@@ -69,23 +69,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         If it cannot be found, has no such parameter, or describes a network that no engine could build.
     """
     parameters = {name: value for name, value in spec.items() if name not in ("library", "file", "adjustments")}
-    match spec:
-        case {"library": _, "file": _}:
-            raise AnimatError("network: give `library` or `file`, not both")
-        case {"library": str(name)}:
-            path = library_path("networks", name)
-        case {"file": str(name)}:
-            path = Path(base) / name
-        case _:
-            known = ", ".join(library_names("networks"))
-            raise AnimatError(f"network: needs `library: NAME` (known: {known}) or `file: PATH`")
-    if path.is_dir():
-        found = [path / name for name in NETWORK_FILES if (path / name).is_file()]
-        if not found:
-            raise AnimatError(f"this folder holds none of {', '.join(NETWORK_FILES)}", file=path)
-        path = found[0]
-    if not path.is_file():
-        raise AnimatError("this network file does not exist", file=path)
+    path = _network_path(spec, base)
     if path.suffix == ".py":
         network = _build(path, parameters)
     elif parameters:
@@ -111,9 +95,30 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
 
 def network_files(spec: Mapping[str, Any], base: str | Path = ".") -> list[Path]:
     """Return the files that the network file of `spec` names in turn: those of a SONATA circuit, of others none."""
-    path = Path(base) / str(spec.get("file", ""))
-    path = next((path / name for name in NETWORK_FILES if path.is_dir() and (path / name).is_file()), path)
-    return circuit_files(path) if path.suffix == ".json" and path.is_file() else []
+    path = _network_path(spec, base)
+    return circuit_files(path) if path.suffix == ".json" else []
+
+
+def _network_path(spec: Mapping[str, Any], base: str | Path) -> Path:
+    """Return the file of the network that `spec` names."""
+    match spec:
+        case {"library": _, "file": _}:
+            raise AnimatError("network: give `library` or `file`, not both")
+        case {"library": str(name)}:
+            path = library_path("networks", name)
+        case {"file": str(name)}:
+            path = Path(base) / name
+        case _:
+            known = ", ".join(library_names("networks"))
+            raise AnimatError(f"network: needs `library: NAME` (known: {known}) or `file: PATH`")
+    if path.is_dir():
+        found = [path / name for name in NETWORK_FILES if (path / name).is_file()]
+        if not found:
+            raise AnimatError(f"this folder holds none of {', '.join(NETWORK_FILES)}", file=path)
+        path = found[0]
+    if not path.is_file():
+        raise AnimatError("this network file does not exist", file=path)
+    return path
 
 
 def network_builder(name: str) -> Callable[..., object] | None:

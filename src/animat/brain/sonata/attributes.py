@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -36,11 +36,11 @@ def opened(path: Path) -> Iterator[h5py.File]:
         raise AnimatError(f"cannot read this HDF5 file: {error}", file=path) from None
 
 
-def populations(file: h5py.File, kind: Literal["nodes", "edges"], wanted: Sequence[str] | None) -> list[h5py.Group]:
-    """Return the populations of a file: those that are wanted, or all."""
+def populations(file: h5py.File, kind: Literal["nodes", "edges"], wanted: Collection[str]) -> list[h5py.Group]:
+    """Return the populations of a file: those that are wanted, or all if none is named."""
     if kind not in file:
         raise AnimatError(f"a SONATA file of {kind} has a group /{kind}; here are {', '.join(file) or 'none'}")
-    for name in wanted or ():
+    for name in wanted:
         if name not in file[kind]:
             raise unknown_name(f"population of {kind}", name, file[kind])
     return [file[kind][name] for name in wanted or file[kind]]

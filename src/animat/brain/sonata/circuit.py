@@ -26,11 +26,14 @@ NEURON_PARAMETERS, SYNAPSE_PARAMETERS = "point_neuron_models_dir", "synaptic_mod
 
 @dataclass(frozen=True)
 class Part:
-    """A file of nodes or edges, the table of their types (None: it has none), and its populations (None: all)."""
+    """A file of nodes or edges, and the table of their types (None: it has none).
+
+    `populations` are those to read, and what the configuration says that each is made of; without any, all are read.
+    """
 
     data: Path
     types: Path | None
-    populations: tuple[str, ...] | None
+    populations: Mapping[str, str | None]
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -176,9 +179,15 @@ def _parts(content: _Configuration, networks: Mapping[str, Any], kind: str, data
             continue
         if data not in entry:
             raise AnimatError(f"an entry of networks.{kind} needs {data}", file=content.file)
-        populations = entry.get("populations")
+        populations = content.map("populations", entry.get("populations") or {})
+        made_of = {name: said.get("type") if isinstance(said, dict) else None for name, said in populations.items()}
+        for name, what in made_of.items():
+            if kind == "edges" and what not in (None, "chemical"):
+                raise AnimatError(
+                    f"the edge population {name} is {what}; animat reads chemical synapses", file=content.file
+                )
         yield Part(
             data=content.path(data, entry[data]),
             types=None if entry.get(types) in (None, "", "NULL") else content.path(types, entry[types]),
-            populations=tuple(populations) if isinstance(populations, dict) and populations else None,
+            populations=made_of,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.layout import Extent
-from animat.brain.network import Constant, Distribution, Drive, Explicit, Layout, Population, Values
+from animat.brain.network import RELAY_MODELS, Constant, Distribution, Drive, Explicit, Layout, Population, Values
 from animat.brain.numbers import real_numbers
 from animat.brain.sonata.attributes import DYNAMICS, Attributes, column, opened, populations
 from animat.brain.sonata.circuit import NEURON_PARAMETERS, Circuit
@@ -26,6 +26,7 @@ _Ints = NDArray[np.int64]
 
 #: Types of nodes that are point neurons, as the standard and as older files call them.
 _POINT = ("point_neuron", "point_process")
+_VIRTUAL = "virtual"
 
 #: Columns that name a type, the first that tells all apart.
 _LABELS = ("pop_name", "model_name")
@@ -68,13 +69,13 @@ def read_nodes(circuit: Circuit) -> dict[str, Nodes]:
                     name = group.name.rpartition("/")[2]
                     if name in found:
                         raise AnimatError(f"there is a node population {name} in another file already")
-                    found[name] = _read(circuit, types, group, name, taken)
+                    found[name] = _read(circuit, types, group, name, part.populations.get(name), taken)
             except AnimatError as error:
                 raise error.at(part.data) from None
     return found
 
 
-def _read(circuit: Circuit, types: Types, group: h5py.Group, name: str, taken: set[str]) -> Nodes:
+def _read(circuit: Circuit, types: Types, group: h5py.Group, name: str, made_of: str | None, taken: set[str]) -> Nodes:
     type_ids = column(group, "node_type_id")
     count = len(type_ids)
     if not count:
@@ -93,7 +94,8 @@ def _read(circuit: Circuit, types: Types, group: h5py.Group, name: str, taken: s
         row = types.row(name, key[0])
         codes = zip(texts.items(), key[1:], strict=True)
         own = {what: one[1][code] for (what, one), code in codes if one is not None and code >= 0}
-        rows.append((key[0], Row({**row.entries, **own}, row.file, row.line)))
+        usual = {} if made_of is None else {"model_type": made_of}
+        rows.append((key[0], Row({**usual, **row.entries, **own}, row.file, row.line)))
     made = [
         _population(circuit, row, attributes, rows_of, called, f"node type {number} of population {name}")
         for (number, row), rows_of, called in zip(rows, members, _names(circuit, name, rows, taken), strict=True)
@@ -134,7 +136,7 @@ def _names(circuit: Circuit, name: str, rows: list[tuple[int, Row]], taken: set[
 
 def _population(circuit: Circuit, row: Row, attributes: Attributes, nodes: _Ints, name: str, what: str) -> Population:
     model = _model(row, what)
-    file = row.get("dynamics_params")
+    file = None if row.get("model_type") == _VIRTUAL else row.get("dynamics_params")
     params = read_parameters(circuit.parameters(NEURON_PARAMETERS, file)) if file is not None else {}
     initial: dict[str, Distribution] = {}
     for parameter in attributes.names(DYNAMICS):
@@ -167,13 +169,13 @@ def _population(circuit: Circuit, row: Row, attributes: Attributes, nodes: _Ints
 def _model(row: Row, what: str) -> str:
     kind, template = row.get("model_type"), row.get("model_template")
     if kind is None:
-        raise row.error(f"{what} has no model_type; point neurons have {_POINT[0]}, external inputs virtual")
-    if kind == "virtual":
-        return "parrot_neuron"
+        raise row.error(f"{what} has no model_type; point neurons have {_POINT[0]}, external inputs {_VIRTUAL}")
+    if kind == _VIRTUAL:
+        return RELAY_MODELS[0]
     if kind not in _POINT:
         raise row.error(
             f"{what} has the model_type {kind}{f' ({template})' if template else ''}; animat's engines have point "
-            f"neurons: model_type {_POINT[0]} with a model_template such as nest:iaf_psc_alpha, or virtual"
+            f"neurons: model_type {_POINT[0]} with a model_template such as nest:iaf_psc_alpha, or {_VIRTUAL}"
         )
     if template is None:
         raise row.error(f"{what} is a {kind} without a model_template, such as nest:iaf_psc_alpha")
