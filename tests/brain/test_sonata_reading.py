@@ -174,6 +174,28 @@ def test_a_nodes_own_values_come_before_its_type(tmp_path):
     np.testing.assert_array_equal(network.populations[2].initial["V_th"].values, np.linspace(-52, -50, 20)[15:])
 
 
+def test_a_node_may_name_its_parameters(tmp_path):
+    nodes = {"node_type_id": CORTEX, "0/dynamics_params": ["slow.json"] * 20 + ["fast.json"] * 20}
+    network = read_sonata(write_circuit(tmp_path / "x", {"cortex_nodes.h5": nodes}, lgn_edge_types=LGN_TYPES))
+    assert [(item.size, item.params["tau_m"]) for item in network.populations[:-1]] == [
+        (15, 20.0),
+        (5, 20.0),
+        (15, 9.5),
+        (5, 9.5),
+    ]
+
+
+def test_columns_of_a_table_that_a_synapse_does_not_have_are_the_users_own(tmp_path):
+    types = (
+        "edge_type_id model_template dynamics_params alpha U tau_rec\n"
+        "7 static_synapse none.json 2 0.4 NULL\n8 tsodyks2_synapse NULL 3 0.5 100\n"
+    )
+    network = read_sonata(write_circuit(tmp_path / "x", cortex_edge_types=types))
+    synapses = {item.pre: item.synapse for item in network.projections}
+    assert synapses["cortex.L4 exc"] == Static()
+    assert synapses["cortex.PV"] == Tsodyks(utilization=0.5, tau_rec_ms=100.0)
+
+
 def test_texts_may_stand_in_a_library(tmp_path):
     nodes = {
         "node_type_id": np.zeros(40, int),
@@ -321,6 +343,7 @@ NODE_TYPES, EDGE_TYPES = TABLES["cortex_node_types.csv"], TABLES["cortex_edge_ty
         ),
         ({"files": {"cortex_edges.h5": edges() | {"source_node_id": None}}}, "edges.h5", "no column source_node_id"),
         ({"files": {"cortex_edges.h5": edges() | {"0/dynamics_params/U": np.ones(400)}}}, "edges.h5", "U differs"),
+        ({"files": {"cortex_edges.h5": edges() | {"0/model_template": ["a"] * 400}}}, "edges.h5", "template differs"),
         ({"files": {"cortex_edges.h5": edges() | {"0/syn_weight": np.ones(399)}}}, "edges.h5", "syn_weight is shorter"),
         ({"files": {"cortex_nodes.h5": {"node_type_id": CORTEX, "node_id": CORTEX}}}, "nodes.h5", "every node once"),
         ({"files": {"cortex_nodes.h5": {"node_type_id": CORTEX * 1.0}}}, "nodes.h5", "whole numbers"),
@@ -372,7 +395,7 @@ def test_h5py_is_asked_for(tmp_path, monkeypatch):
 
 def test_edges_stay_in_arrays(tmp_path):
     """Memory while reading: columns, their order and what comes out, no object for an edge."""
-    count = 400_000
+    count = 200_000
     path = write_circuit(
         tmp_path / "x", {"cortex_edges.h5": edges(1, count) | {"0/syn_weight": np.linspace(1, 2, count)}}
     )

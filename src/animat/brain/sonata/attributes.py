@@ -79,7 +79,8 @@ class Attributes:
 
     def names(self, within: str = "") -> list[str]:
         """Return the names of all attributes, of those `within` a group of theirs."""
-        groups = [group[within] if within else group for group, _, _ in self._where if not within or within in group]
+        groups = [group.get(within) if within else group for group, _, _ in self._where]
+        groups = [group for group in groups if isinstance(group, h5py.Group)]
         return list(dict.fromkeys(name for group in groups for name in group if isinstance(group[name], h5py.Dataset)))
 
     def numbers(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
@@ -110,7 +111,7 @@ class Attributes:
 
     def _columns(self, name: str) -> Iterator[tuple[h5py.Dataset, Any, Any]]:
         for group, rows, at in self._where:
-            if name in group:
+            if isinstance(group.get(name), h5py.Dataset):
                 yield group[name], rows, at
 
     def _taken(self, data: Any, at: NDArray[np.int64] | slice) -> NDArray[Any]:

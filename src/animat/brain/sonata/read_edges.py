@@ -18,7 +18,7 @@ from animat.brain.sonata.attributes import DYNAMICS, Attributes, column, opened,
 from animat.brain.sonata.circuit import SYNAPSE_PARAMETERS, Circuit
 from animat.brain.sonata.parameters import Parameters, model_name, read_parameters
 from animat.brain.sonata.read_nodes import Nodes
-from animat.brain.sonata.synapses import PARAMETERS, STATIC, synapse_of
+from animat.brain.sonata.synapses import STATIC, synapse_of, table_parameters
 from animat.brain.sonata.tables import Row, Types, read_types
 from animat.errors import AnimatError, unknown_name
 
@@ -83,8 +83,10 @@ class _Edges:
             return
         pre, sources = self._ends("source_node_id")
         post, targets = self._ends("target_node_id")
-        names = self._attributes.names(DYNAMICS)
-        for name in names:
+        for name in ("model_template", DYNAMICS):
+            if name in self._attributes.names():
+                raise AnimatError(f"{self._name}: {name} differs between edges; make a type of edge for each")
+        for name in self._attributes.names(DYNAMICS):
             if name not in _OF_EDGES:
                 raise AnimatError(
                     f"{self._name}: {DYNAMICS}/{name} differs between edges; of single edges animat reads syn_weight, "
@@ -99,7 +101,7 @@ class _Edges:
             keys.append(np.where(receptors[1], -1, receptors[0].astype(np.int64)))
         for rows in _alike(keys):
             first = 0 if isinstance(rows, slice) else rows[0]
-            kind = self._type(int(self._type_ids[first]), post)
+            kind = self._type(int(self._type_ids[first]))
             weight = _values(weights, rows, kind.weight)
             number = _values(numbers, rows, kind.number)
             delay = _described(_values(delays, rows, kind.delay_ms))
@@ -133,7 +135,7 @@ class _Edges:
             raise AnimatError(f"{self._name}: {name} and edge_type_id must have the same number of entries")
         return self._nodes[population], self._nodes[population].rows(ids, f"{self._name}: {name}")
 
-    def _type(self, number: int, post: Nodes) -> _Type:
+    def _type(self, number: int) -> _Type:
         row = self._types.row(self._name, number)
         what = f"edge type {number} of {self._name}"
         file, function = row.get("dynamics_params"), row.get("weight_function")
@@ -142,8 +144,9 @@ class _Edges:
                 f"{what}: weight_function {function} is a program of its own; animat reads weights that stand in the "
                 "files: write the weight of every edge as syn_weight and leave weight_function out"
             )
+        model = model_name(row.get("model_template") or STATIC, row, what)
         params: Parameters = {}
-        for name in PARAMETERS:
+        for name in table_parameters(model):
             value = row.number(name)
             if value is not None:
                 params[name] = value
@@ -162,7 +165,7 @@ class _Edges:
         return _Type(
             row=row,
             what=what,
-            model=model_name(row.get("model_template") or STATIC, row, what),
+            model=model,
             params=params,
             weight=weight,
             delay_ms=delay,

@@ -81,7 +81,7 @@ def _read(circuit: Circuit, types: Types, group: h5py.Group, name: str, made_of:
     if not count:
         raise AnimatError(f"node population {name} has no node")
     attributes = Attributes(group, "node", count)
-    texts = {what: attributes.texts(what) for what in ("model_type", "model_template")}
+    texts = {what: attributes.texts(what) for what in ("model_type", "model_template", DYNAMICS)}
     keys = np.stack([type_ids, *(np.full(count, -1) if one is None else one[0] for one in texts.values())], axis=1)
     distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)
@@ -152,7 +152,7 @@ def _population(circuit: Circuit, row: Row, attributes: Attributes, nodes: _Ints
         params.pop(parameter, None)
         same = values.min() == values.max()
         initial[parameter] = Constant(float(values[0])) if same else Values(real_numbers(values))
-    full_size = row.number("full_size")
+    full = row.number("full_size")
     return Population(
         name=name,
         model=model,
@@ -161,7 +161,7 @@ def _population(circuit: Circuit, row: Row, attributes: Attributes, nodes: _Ints
         initial=initial,
         layout=_layout(attributes, nodes, row),
         drive=_drive(row),
-        full_size=None if full_size in (None, len(nodes)) else int(full_size or 0),
+        full_size=None if full is None or full == len(nodes) else int(full),
         region=row.get("region") or "",
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from animat.brain.network import Static, Stdp, Synapse, SynapseModel, Tsodyks
 from animat.brain.sonata.parameters import Parameters
 from animat.errors import AnimatError
 
-__all__ = ["PARAMETERS", "STATIC", "synapse_model", "synapse_of"]
+__all__ = ["STATIC", "synapse_model", "synapse_of", "table_parameters"]
 
 STATIC = "static_synapse"
 
@@ -18,8 +20,10 @@ _DEFAULTS = {
 }
 _DEFAULTS["stdp_synapse_hom"] = _DEFAULTS["stdp_synapse"]
 
-#: Parameters that may stand in the table of edge types, not only in a file.
-PARAMETERS = tuple(dict.fromkeys(name for known in _DEFAULTS.values() for name in known))
+
+def table_parameters(model: str) -> Collection[str]:
+    """Return the parameters of a model that may stand in the table of edge types, not only in a file."""
+    return _DEFAULTS.get(model.removesuffix("_hpc"), {})
 
 
 def synapse_model(synapse: Synapse) -> str:
