@@ -399,6 +399,7 @@ def test_edges_stay_in_arrays(tmp_path):
     path = write_circuit(
         tmp_path / "x", {"cortex_edges.h5": edges(1, count) | {"0/syn_weight": np.linspace(1, 2, count)}}
     )
+    read_sonata(write_circuit(tmp_path / "small"))  # what reading imports
     tracemalloc.start()
     network = read_sonata(path)
     kept, most = tracemalloc.get_traced_memory()
