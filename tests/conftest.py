@@ -109,3 +109,10 @@ def nest_mpi() -> EngineInstall:
         return find_nest_mpi()
     except AnimatError as error:
         pytest.fail(f"{error}; or: make engine", pytrace=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A slow test says how long it may take: most need more than the limit of all others."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            raise pytest.UsageError(f"{item.nodeid} is slow and does not say how long it may take: timeout(SECONDS)")

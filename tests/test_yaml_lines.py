@@ -54,7 +54,7 @@ def test_values_mean_what_they_look_like() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("a: 1\nb: [1, 2\n", 3, "YAML"),
+        ("a: 1\nb: [1, 2\n", 2, "YAML"),
         ("a: 1\na: 2\n", 2, "twice"),
         ("a: 1\n\tb: 2\n", 2, "YAML"),
         ("a: 1\n? [1]\n: 2\n", 2, "key"),

@@ -1,17 +1,21 @@
-"""The figure of docs/balanced-network.md: `python docs/figures/balanced_network.py` (about 15 s on two cores).
+"""Figure and table of docs/balanced-network.md: `python docs/figures/balanced_network.py [picture] [comparison]`.
 
-Runs the experiment `balanced-network` and writes docs/images/balanced-network.png: spikes, rates, and the weights that
-learn.
+The picture is of the experiment `balanced-network`: spikes, rates, and the weights that learn (15 s on two cores). The
+comparison with NEST's own benchmark takes about half an hour and 5 GB.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from tables import fill, table
 
 from animat.brain.nest.engine import NestEngine
 from animat.brain.network import Constant, Network
@@ -19,14 +23,48 @@ from animat.brain.protocol import SHARD_DTYPE, BrainSettings
 from animat.experiment.parts import load_parts
 from animat.experiment.read import read_experiment
 
-IMAGE = Path(__file__).parents[1] / "images" / "balanced-network.png"
+DOCS = Path(__file__).parents[1]
+PAGE, IMAGE = DOCS / "balanced-network.md", DOCS / "images" / "balanced-network.png"
+RUNS = DOCS.parent / "tests" / "library" / "balanced_network_runs.py"
+#: Of the comparison: what a row is of, kind of the runs, fraction of the synapses, number of seeds.
+ROWS = (
+    ("a tenth of the synapses: animat", "described", 0.1, 5),
+    ("plain PyNEST", "published", 0.1, 5),
+    ("all synapses: animat", "described", 1.0, 3),
+    ("plain PyNEST", "published", 1.0, 3),
+)
+UNTIL_MS = 260
 STEP_MS, RUN_MS, BIN_MS = 20, 1000, 5
 COLOURS = {"E": "#4477aa", "I": "#ee6677"}
 #: Neurons of each population in the raster, and neurons whose outgoing weights are read.
 SHOWN, READ = {"E": 160, "I": 40}, 200
 
 
-def main() -> None:
+def comparison() -> None:
+    rows, peaks = [], {"described": 0.0, "published": 0.0}
+    for what, kind, fraction, count in ROWS:
+        words = [kind, "1", str(fraction), str(UNTIL_MS)]
+        found = []
+        for seed in range(1, count + 1):
+            command = [sys.executable, str(RUNS), *words, str(seed)]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            found.append(json.loads(said.splitlines()[-1]))
+            peaks[kind] = max(peaks[kind], found[-1]["peak_mb"])
+        columns = [("rate_E", 1), ("rate_I", 1), ("weight_mean", 3 if fraction < 1 else 2)]
+        columns.append(("weight_sd", 3 if fraction < 1 else 2))
+        values = [(np.array([one[key] for one in found]), digits) for key, digits in columns]
+        spread = [f"{value.mean():.{digits}f} ± {value.std(ddof=1):.{digits}f}" for value, digits in values]
+        rows.append([what, str(count), *spread])
+    heads = ["scale 1", "seeds", "rate E, Hz", "rate I, Hz", "mean weight E to E, pA", "their standard deviation, pA"]
+    fill(PAGE, "comparison", table(heads, rows))
+    fill(
+        PAGE,
+        "memory",
+        f"{peaks['described'] / 1000:.2f} GB with animat and {peaks['published'] / 1000:.2f} GB with plain calls",
+    )
+
+
+def picture() -> None:
     experiment = read_experiment("balanced-network")
     network = load_parts(experiment).brains["brain"]
     assert isinstance(network, Network)
@@ -38,7 +76,9 @@ def main() -> None:
     draw_rates(rates, network, spikes)
     draw_weights(learned, network, weights)
     figure.savefig(IMAGE, dpi=110)
-    print(f"wrote {IMAGE}")
+    print(f"wrote {IMAGE.name}")
+    mean = len(spikes) / sum(population.size for population in network.populations) / RUN_MS * 1e3
+    fill(PAGE, "rates", f"{mean:.0f} spikes/s")
 
 
 def run(network: Network, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -92,5 +132,8 @@ def draw_weights(axes: Axes, network: Network, weights: np.ndarray) -> None:
     axes.legend(frameon=False)
 
 
+PARTS = {"picture": picture, "comparison": comparison}
+
 if __name__ == "__main__":
-    main()
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()

@@ -19,7 +19,7 @@ from animat.bench.engines.figure import write_figure
 from animat.library import load_network
 
 DOCS = Path(__file__).parents[1]
-PAGE = DOCS / "engines.md"
+PAGE, README = DOCS / "engines.md", DOCS.parent / "README.md"
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "cortex": {"library": "rodent-brain", "regions": "M1", "size": "0.4 mm", "drive": "published"},
@@ -63,7 +63,7 @@ ROWS: dict[str, Callable[[EngineResult], str]] = {
 
 
 def comparison() -> None:
-    texts = []
+    texts, faster = [], []
     for name in NETWORKS:
         found = measured(name)
         columns = ["", *(one.name for one in found.results), *(f"nest / {one.than}" for one in found.ratios)]
@@ -79,12 +79,14 @@ def comparison() -> None:
                 for one in found.ratios
             ]
             rows.append([what, *map(value, found.results), *ratios])
+        faster.append(next(one.step.median for one in found.ratios if one.than == "compact"))
         said = (
             f"{found.network}: {found.neurons:,} neurons, {found.synapses:,} synapses, {found.threads} threads, "
             f"{found.builds} builds, {found.rounds} rounds of {found.steps} steps of {found.step_ms:g} ms."
         )
         texts.append(f"{said}\n\n{table(columns, rows)}")
     fill(PAGE, "comparison", "\n\n".join(texts))
+    fill(README, "faster", f"{min(faster):.0f} to {max(faster):.0f}")
 
 
 def limits() -> None:

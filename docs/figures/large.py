@@ -24,7 +24,7 @@ import matplotlib.pyplot as plt
 from tables import fill, table
 
 DOCS = Path(__file__).parents[1]
-PAGE = DOCS / "large.md"
+PAGE, README = DOCS / "large.md", DOCS.parent / "README.md"
 FOUND = Path(__file__).with_suffix(".json")
 
 #: Real-time factors of Feldotto et al. 2022 (doi:10.3389/fninf.2022.884180), medians of 8 runs, by number of NEST
@@ -147,6 +147,9 @@ def main(names: list[str]) -> None:
             FOUND.write_text(json.dumps(found, indent=1) + "\n")
     if all(name in found for name in RUNS):
         fill(PAGE, "table", results(found))
+        whole = found["as-published"]
+        size = f"{whole['synapses'] / 1e6:,.0f} million synapses in {whole['memory_gib']:.1f} GiB on two cores"
+        fill(README, "whole", size)
         figure(found)
 
 

@@ -175,9 +175,9 @@ class Pair:
 
     def __init__(self, seed: int, lesion: str, folder: Path) -> None:
         settings = [f"seed={seed}", f"lesion={lesion}", "duration=1.9 s"]
-        runner = execute(read_experiment("mouse-feels", settings), folder, report=False)
-        if runner.state is not State.COMPLETED:
-            raise SystemExit(f"{lesion}, seed {seed}: {runner.error}")
+        sim = execute(read_experiment("mouse-feels", settings), folder, report=False)
+        if sim.state is not State.COMPLETED:
+            raise SystemExit(f"{lesion}, seed {seed}: {sim.error}")
         self.runs = (animat.open_run(folder), animat.open_run(folder / "comparison"))
 
     def histograms(self, names: tuple[str, ...], width: float) -> NDArray[np.float64]:

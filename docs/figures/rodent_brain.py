@@ -15,8 +15,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import fill
+from tables import fill, table
 
+from animat.bench.build import measure_build
 from animat.bench.rates import Rates, Reference, measure_rates, references
 from animat.brain.draw import draw_pairs, generator
 from animat.brain.network import Network, Population, positions
@@ -279,12 +280,27 @@ def run_published() -> None:
     fill(PAGE, "published-rates", "\n".join(lines))
 
 
+def run_building() -> None:
+    network = brain(size="0.3 mm")
+    found = measure_build(network, quiet, rounds=1, threads=2)
+    ways = {"animat": "animat", "plain PyNEST": "pynest"}
+    rows = [
+        ["build", *(f"{found.of(way, 'total_s'):.1f} s" for way in ways.values())],
+        ["processor time", *(f"{found.of(way, 'cpu_s'):.1f} s" for way in ways.values())],
+        ["largest memory", *(f"{found.of(way, 'peak_mb') / 1000:.1f} GB" for way in ways.values())],
+        ["memory for a synapse", *(f"{found.of(way, 'synapse_bytes'):.0f} bytes" for way in ways.values())],
+    ]
+    fill(PAGE, "building", table(["", *ways], rows))
+    fill(PAGE, "built", f"{found.synapses / 1e6:.1f} million synapses")
+
+
 PARTS = {
     "counts": lambda: fill(PAGE, "counts", counts_table()),
     "positions": draw_positions,
     "indegrees": draw_indegrees,
     "published": run_published,
     "clean": run_clean,
+    "building": run_building,
 }
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-__all__ = ["AnimatError", "unknown_name"]
+__all__ = ["AnimatError", "nearest", "shortened", "text_of", "told", "unknown_name"]
+
+#: Most characters of a name, and of another text of somebody else's, that are shown.
+_LONGEST_NAME, _LONGEST = 100, 2000
 
 
 class AnimatError(Exception):
@@ -21,10 +24,10 @@ class AnimatError(Exception):
     """
 
     def __init__(self, what: str, *, file: str | Path | None = None, line: int | None = None) -> None:
-        self.what = what
+        self.what = shortened(what)
         self.file = None if file is None else str(file)
         self.line = line
-        super().__init__(what)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         if self.file is None:
@@ -41,9 +44,41 @@ class AnimatError(Exception):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], **where: object) -> AnimatError:
     """Return the error for a name that does not exist, with the nearest and all existing names."""
+    name = shortened(str(name), _LONGEST_NAME)
     names = sorted(set(known))
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    close = nearest(name, names)
+    hint = f" Did you mean {close!r}?" if close is not None else ""
     shown = ", ".join(names[:40]) + (f", ... ({len(names)} in all)" if len(names) > 40 else "")
     listing = f" Known: {shown}." if names else " There are none."
     return AnimatError(f"unknown {kind} {name!r}.{hint}{listing}", **where)  # type: ignore[arg-type]
+
+
+def told(error: BaseException) -> str:
+    """Return what an exception is and says, `shortened`; of one that is meant for users what it says."""
+    if isinstance(error, AnimatError):
+        return shortened(error.what)
+    text = text_of(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an exception says, `shortened`; also of one that fails when it is asked."""
+    try:
+        return shortened(str(error))
+    except BaseException as second:
+        return f"(what it says cannot be shown: {type(second).__name__})"
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Return text that can be shown and sent: beginning and end of a long one, lone surrogates as escapes."""
+    if len(text) > longest:
+        half = longest // 2
+        text = f"{text[:half]} ... ({len(text):,} characters in all) ... {text[-half:]}"
+    return text.encode(errors="backslashreplace").decode()
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """Return the name that was probably meant, whatever its case; None if none is near."""
+    folded = {known.casefold(): known for known in reversed(names)}
+    close = difflib.get_close_matches(name.casefold(), folded, n=1)
+    return folded[close[0]] if close else None

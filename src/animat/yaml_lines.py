@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from animat.errors import AnimatError
+from animat.yaml_faults import explained
 
 __all__ = ["Located", "dump_yaml", "load_yaml", "parse_yaml"]
 
@@ -108,11 +109,13 @@ def parse_yaml(text: str, file: str | Path = "<text>") -> Located:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        what = f"is not valid YAML: {error.problem or error.context}"
-        raise AnimatError(what, file=file, line=None if mark is None else mark.line + 1) from None
-    except yaml.YAMLError as error:
-        raise AnimatError(f"is not valid YAML: {error}", file=file) from None
+        what, line = explained(error, text)
+        raise AnimatError(f"is not valid YAML: {what}", file=file, line=line) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise AnimatError(
+            f"holds a character that no text has (code {error.character})", file=file, line=line
+        ) from None
     except RecursionError:
         raise AnimatError("is nested too deeply", file=file) from None
     return Located(data, found.file, found.lines)

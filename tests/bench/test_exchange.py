@@ -56,9 +56,9 @@ def test_a_given_network_gets_its_devices_where_none_needs_a_receptor() -> None:
             ),
         ),
     )
-    runner = run_loop(Loop(steps=3, network=network), quiet)
-    assert runner.steps == 3 and runner.recording.counts["brain"].sum() > 0
-    [function] = runner.loop.functions
+    sim = run_loop(Loop(steps=3, network=network), quiet)
+    assert sim.steps == 3 and sim.recording.counts["brain"].sum() > 0
+    [function] = sim.loop.functions
     devices = [one for one in function.function.declarations.values() if hasattr(one, "device")]
     assert {one.device.neurons[0].population for one in devices} == {"plain"} and len(devices) == 23
 

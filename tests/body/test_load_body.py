@@ -73,7 +73,7 @@ def test_options_choose_parts(folder: Path) -> None:
     [
         ("child: rod", "child: rodd", 16, r"unknown link 'rodd'. Did you mean 'rod'"),
         ("{link: rod,", "{link: arm,", 18, "unknown link 'arm'.*rod"),
-        ("mass: 100 g", "mass: 100 s", 9, "mass.*'100 s' is not in kg"),
+        ("mass: 100 g", "mass: 100 s", 9, "mass.*'100 s' is a time, not a mass"),
         ("mass: 100 g", "mas: 100 g", 9, "unknown entry of links.rod 'mas'. Did you mean 'mass'"),
         ("kind: revolute", "kind: revolut", 16, "Did you mean 'revolute'"),
         ("[-90 deg, 1.5]", "[2, 1.5]", 16, "lower limit"),
@@ -104,6 +104,23 @@ def test_links_need_exactly_one_joint(folder: Path) -> None:
     circle = "joints: {x: {kind: fixed, parent: b, child: a}, y: {kind: fixed, parent: a, child: b}}"
     (folder / "body.yaml").write_text("links: {a: {}, b: {}}\n" + circle)
     with pytest.raises(AnimatError, match="circle"):
+        load_body(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("kind: revolute, child: rod, axis: [0, 1, 0], limits: [-90 deg, 1.5]", "kind: free, child: rod", "no limits"),
+        ("mass: 100 g", "mass: 0 kg", "an inertia needs a mass"),
+        ("muscles:", "actuators: {m: {joint: hinge, damping: 1}}\nmuscles:", "only a position actuator has damping"),
+        ("timestep: 1 ms", "keyframe: home", "only MJCF files have keyframes"),
+        ("timestep: 1 ms", "base: fixed", "joints that say so"),
+    ],
+)
+def test_entries_that_could_not_act_are_refused(folder: Path, old: str, new: str, words: str) -> None:
+    assert old in PENDULUM
+    (folder / "body.yaml").write_text(PENDULUM.replace(old, new))
+    with pytest.raises(AnimatError, match=words):
         load_body(folder)
 
 

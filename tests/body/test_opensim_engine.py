@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from animat.body import load_body, make_body_engine
 from animat.body.model import BodyModel, Closure, Joint, Link
 from animat.body.opensim.quiet import import_opensim
 from animat.errors import AnimatError
-from animat.link import WorkerDied
+from animat.link import WorkerDied, WorkerHung
 
 pytest.importorskip("opensim")
 osim = import_opensim()
@@ -57,6 +58,7 @@ def sensed(info, reply, name):
         ({"accuracy": 0}, "between 0 and 1"),
         ({"limit_stiffness": "1 N"}, "limit_stiffness"),
         ({"limit_transition": -1}, "positive"),
+        ({"patience": "0 s"}, "patience must be positive"),
         ({"process": "no"}, "true or false"),
     ],
 )
@@ -154,13 +156,53 @@ def test_a_body_that_diverges_is_an_error_with_the_time(here, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_integrator_that_stops_early_is_an_error(here, monkeypatch):
+    class Halting(osim.Manager):
+        def integrate(self, until):
+            return super().integrate(until / 2)
+
+    info = here.load(load_body(FORELIMB))
+    monkeypatch.setattr(osim, "Manager", Halting)
+    with pytest.raises(AnimatError, match="stopped at 10 ms"):
+        here.advance(info.rest(), STEP)
+
+
 def test_a_killed_worker_is_reported_at_once(beside):
     info = beside.load(load_body(FORELIMB))
     os.kill(beside.pid, signal.SIGKILL)
     began = time.monotonic()
-    with pytest.raises(WorkerDied, match="SIGKILL"):
+    with pytest.raises(WorkerDied, match=r"OpenSim's process of 'mouse-forelimb'.*SIGKILL"):
         beside.advance(info.rest(), STEP)
     assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("call", ["advance", "save"])
+def test_a_stopped_worker_is_killed_once_patience_is_over(call):
+    engine = make_body_engine("opensim", {"tendon": "rigid", "patience": "1 s"})
+    info = engine.load(load_body(FORELIMB))
+    pid = engine.pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(WorkerHung, match="OpenSim's process of 'mouse-forelimb' is lost"):
+        engine.advance(info.rest(), STEP) if call == "advance" else engine.save()
+    assert not Path(f"/proc/{pid}").exists()
+    with pytest.raises(WorkerHung, match="is lost"):
+        engine.read()
+    engine.close()
+
+
+def test_a_model_that_takes_for_ever_to_build_is_given_up(tmp_path):
+    """A fifo that nobody writes to: OpenSim waits for its text."""
+    path = tmp_path / "endless.osim"
+    path.write_text("<OpenSimDocument/>")
+    model = load_body(path)
+    path.unlink()
+    os.mkfifo(path)
+    engine = make_body_engine("opensim", {"patience": 0.2})
+    with pytest.raises(WorkerHung, match="OpenSim's process of 'endless' is lost") as caught:
+        engine.load(model)
+    assert "`settings: {patience: ..}`" in str(caught.value)
+    assert "File " not in str(caught.value)
+    engine.close()
 
 
 def test_what_opensim_cannot_run_is_refused(here):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from nest_brain import STEP, Loop, spikes
 
 from animat.brain.conformance import example_network
+from animat.brain.engines import ENGINES
 from animat.brain.nest.engine import NestEngine
 from animat.brain.network import Network, Population
 from animat.brain.protocol import BrainScript, BrainSettings, Device, ProjectionName, Selection
@@ -129,6 +131,25 @@ def test_a_script_that_kills_its_process_leaves_its_last_words(link: BrainLink, 
         link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
 
 
+@pytest.mark.parametrize("line", ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)"])
+def test_a_script_that_ends_its_process_is_named(link: BrainLink, tmp_path: Path, line: str) -> None:
+    (tmp_path / "net.py").write_text(line)
+    with pytest.raises(WorkerDied, match=r"exit status 0|killed by SIGSEGV") as caught:
+        link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
+    assert caught.value.file == str(tmp_path / "net.py")
+
+
+def test_a_script_that_says_too_much_leaves_the_brain_alive(link: BrainLink, tmp_path: Path) -> None:
+    script = BrainScript(str(tmp_path / "net.py"), "pynest")
+    for text in ("raise BaseException('\\ud800' * 50_000_000)", "raise KeyboardInterrupt"):
+        (tmp_path / "net.py").write_text(text)
+        with pytest.raises(AnimatError, match=r"net\.py:1: (BaseException|KeyboardInterrupt)") as caught:
+            link.load(script, SETTINGS)
+        assert not isinstance(caught.value, WorkerDied)
+    (tmp_path / "net.py").write_text("import nest; populations = {'a': nest.Create('iaf_psc_alpha')}")
+    assert link.load(script, SETTINGS).neurons == 1
+
+
 def python_with(folder: Path, *names: str) -> str:
     """Return an interpreter that has only these packages."""
     packages = folder / "packages"
@@ -166,3 +187,77 @@ def test_a_bare_interpreter_with_nest_suffices(tmp_path: Path) -> None:
 def test_an_unknown_engine() -> None:
     with pytest.raises(AnimatError, match="unknown brain engine 'nets'"):
         BrainLink("nets")
+
+
+HANGING = """
+import functools, os
+from animat.brain.compact.worker import handlers as all_handlers
+
+def handlers(progress):
+    found = all_handlers(progress)
+    name = os.environ["HANGING"]
+
+    @functools.wraps(found[name])
+    def hang(*arguments):
+        while True:
+            pass
+
+    return {**found, name: hang}
+"""
+
+CALLS = {
+    "check": lambda link, folder: link.check(example_network()),
+    "load": lambda link, folder: link.load(example_network(), SETTINGS),
+    "attach": lambda link, folder: link.attach([Device(name="r", kind="spike_recorder", neurons=(Selection("E"),))]),
+    "detach": lambda link, folder: link.detach([]),
+    "advance": lambda link, folder: link.advance([], STEP),
+    "get": lambda link, folder: link.get(Selection("E"), ["V_m"]),
+    "set": lambda link, folder: link.set(Selection("E"), {"V_m": -61.0}),
+    "set_projection": lambda link, folder: link.set(ProjectionName("E", "I"), {"cut": True}),
+    "reset": lambda link, folder: link.reset(),
+    "save": lambda link, folder: link.save(folder),
+    "restore": lambda link, folder: link.restore(folder),
+    "nothing": lambda link, folder: link.round_trips(1),
+}
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[BrainLink]:
+    """A brain that loops for ever in the call that is named, loaded unless that is the one."""
+    (tmp_path / "served.py").write_text(HANGING)
+    monkeypatch.setenv("HANGING", request.param)
+    kind = dataclasses.replace(ENGINES["compact"], worker=str(tmp_path / "served.py"))
+    monkeypatch.setattr("animat.brain.remote.engine_kind", lambda _engine: kind)
+    link = BrainLink("compact", title="looping", log=tmp_path / "log", patience_s=0.1)
+    if request.param not in ("check", "load"):
+        link.load(example_network(), SETTINGS)
+    yield link
+    link.close()
+
+
+@pytest.mark.parametrize(("loaded", "method"), [(method, method) for method in CALLS], indirect=["loaded"])
+def test_no_call_is_waited_for_for_ever(loaded: BrainLink, method: str, tmp_path: Path) -> None:
+    pid = loaded.pid
+    with pytest.raises(WorkerHung, match=f"did not answer '{method}'"):
+        CALLS[method](loaded, str(tmp_path))
+    assert not psutil.pid_exists(pid)
+
+
+def test_a_script_that_stands_still_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n")
+    link = BrainLink("nest", title="halted", log=tmp_path / "log", patience_s=1.0)
+    with pytest.raises(WorkerHung, match=r"did not answer 'load' .* process \d+ halted"):
+        link.load(BrainScript(str(tmp_path / "net.py"), "pynest"), SETTINGS)
+    link.close()
+
+
+def test_a_long_path_of_temporary_files_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / ("x" * 200)
+    long.mkdir()
+    monkeypatch.setenv("TMPDIR", str(long))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    link = BrainLink("nest", title="far away")
+    assert link.load(example_network(), SETTINGS).neurons > 0
+    assert link.advance([], STEP).counts
+    link.close()
+    assert not list(long.iterdir())

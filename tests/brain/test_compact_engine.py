@@ -406,13 +406,15 @@ def test_what_cannot_be_built_is_explained(change: dict[str, Any], message: str)
         pass
 
 
-def test_checks_alone_find_the_same() -> None:
+def test_checks_alone_find_the_same_and_say_where() -> None:
     engine = CompactEngine()
-    engine.check(example_network())
-    with pytest.raises(AnimatError, match="modules"):
-        engine.check(msgspec.structs.replace(example_network(), modules=("mymodule",)))
-    with pytest.raises(AnimatError, match="Tsodyks"):
-        engine.check(pair(synapse=Tsodyks()))
+    assert engine.check(example_network()) == []
+    ((where, what),) = engine.check(msgspec.structs.replace(example_network(), modules=("mymodule",)))
+    assert where == ("modules",) and "mymodule" in what
+    ((where, what),) = engine.check(pair(synapse=Tsodyks()))
+    assert where == ("projections", 0, "synapse") and "Tsodyks" in what
+    ((where, what),) = engine.check(pair(params={"V_th": [1.0, 2.0]}))
+    assert where == ("populations", 1, "params", "V_th") and "takes one number; what differs between neurons" in what
     engine.close()
 
 

@@ -15,6 +15,7 @@ from animat.brain.compact.engine import CompactEngine
 from animat.brain.nest.engine import NestEngine
 from animat.brain.network import Constant, Drive, Network, OneToOne, Pairs, Population, Projection, Uniform, Values
 from animat.brain.protocol import Selection
+from animat.errors import AnimatError
 
 assert nest
 
@@ -253,6 +254,35 @@ def test_conductance_based_networks_fire_alike(model: str) -> None:
         assert len(mine[name]) == pytest.approx(len(spikes[name]), rel=0.05)
 
 
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize(("resolution", "tau"), [(1.0, 0.2), (1.0, 0.02), (0.1, 0.03), (0.5, 0.5), (0.8, 0.3)])
+@pytest.mark.parametrize("model", CONDUCTANCES)
+def test_steps_that_are_long_against_conductances(model: str, resolution: float, tau: float, precision: str) -> None:
+    """The potential that single spikes cause, exciting and inhibiting: to 1 %."""
+    parameters = {"V_th": 1000.0, "tau_syn_ex": tau, "tau_syn_in": tau, "E_in": -100.0}
+
+    def trace(make: Any, weight: float) -> NDArray[np.float64]:
+        step = round(resolution * MS)
+        fields = {"resolution": step, "step": step, "options": {"precision": precision}}
+        with running(one(model, 1, **parameters), make, **fields) as loop:
+            loop.attach("spike_times", "N", times=[5 * resolution], weight=weight, delay_ms=resolution)
+            return loop.trace("N", 40)[:, 0] + 70.0
+
+    for weight in (10.0 / tau, -10.0 / tau):
+        theirs, mine = (trace(make, weight) for make in BOTH)
+        assert np.abs(theirs).max() > 0.5
+        assert np.abs(mine - theirs).max() < 0.01 * np.abs(theirs).max()
+
+
+def test_a_step_too_long_for_a_conductance_is_refused() -> None:
+    message = (
+        r"population N \(iaf_cond_exp\): tau_syn_in is 0.01 ms, too short for a resolution of 1 ms: it must be at "
+        r"least 0.015625 ms there, or `resolution` at most 0.64 ms"
+    )
+    with pytest.raises(AnimatError, match=message), running(one("iaf_cond_exp", tau_syn_in=0.01), resolution=MS):
+        pass
+
+
 def exact(model: str, times: list[float], weights: list[float], until: int, parts: int = 64) -> NDArray[np.float64]:
     """Potential after every 0.1 ms by 4th-order Runge-Kutta in much smaller steps, conductances in closed form."""
     c_m, g_l, e_l, e_ex, e_in = 250.0, 16.6667, -70.0, 0.0, -85.0
@@ -437,7 +467,7 @@ def test_delays_come_to_the_same_step(delay_ms: float) -> None:
     assert len(theirs) == 1 and mine == theirs
 
 
-@pytest.mark.parametrize("t_ref", [0.04, 0.16, 0.25, 0.35, 1.99])
+@pytest.mark.parametrize("t_ref", [0.0004, 0.04, 0.16, 0.25, 0.35, 1.99, 2.00001, 2.0004, 2.0005, 2.0006])
 def test_refractory_times_off_the_grid_come_to_the_same_step(t_ref: float) -> None:
     def spikes(make: Any) -> Events:
         with running(one("iaf_psc_alpha", 1, t_ref=t_ref, I_e=3000.0), make, options=DOUBLE) as loop:
@@ -477,6 +507,17 @@ def test_drives_begin_at_the_same_step(start_ms: float) -> None:
 
     theirs, mine = map(first, BOTH)
     assert mine == theirs
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_starts_and_draws_off_the_grid_are_refused(make: Any) -> None:
+    drive = Drive(rate_hz=1.0, weight=1.0, delay_ms=1.0, start_ms=0.15)
+    population = Population(name="N", model="iaf_psc_exp", size=1, drive=drive)
+    message = r"drive of population N: .*start.* must be a multiple of the .*resolution"
+    with pytest.raises(AnimatError, match=message), running(Network(name="n", populations=(population,)), make):
+        pass
+    with running(one("iaf_psc_exp"), make) as loop, pytest.raises(AnimatError, match=r"dt .* must be a multiple"):
+        loop.attach("nc_source", "N", dt=0.25)
 
 
 def test_sources_begin_and_end_at_the_same_step() -> None:

@@ -96,6 +96,7 @@ def test_it_lies_within_ten_percent(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LARGE)
 def test_it_lies_within_ten_percent_of_large_ones(name: str) -> None:
     check(*LARGE[name])

@@ -22,6 +22,10 @@ CRITICAL = 4.14
 
 SEEDS = range(1, 9)
 
+#: Seconds for a slow test: the longest, with eight seeds of 41 s in NEST and sixteen in compact, takes 19 minutes.
+LONGEST_S = 3600
+SLOW = [pytest.mark.slow, pytest.mark.timeout(LONGEST_S)]
+
 
 def balanced(model: str) -> Network:
     """800 exciting and 200 inhibiting neurons that fire asynchronously and irregularly; every one hears 10 %."""
@@ -107,7 +111,9 @@ def check_alike(network: Network, largest: float = CRITICAL) -> None:
         assert np.mean(np.array(chance) >= (t**2).mean()) > 1e-3, (precision, t)
 
 
-@pytest.mark.parametrize("model", ["iaf_psc_alpha", pytest.param("iaf_cond_alpha", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model", ["iaf_psc_alpha", pytest.param("iaf_cond_alpha", marks=[pytest.mark.slow, pytest.mark.timeout(LONGEST_S)])]
+)
 def test_a_balanced_network(model: str) -> None:
     """15 (conductances: 10) spikes a second, CV 0.7 (0.9), correlation 0.01.
 
@@ -117,6 +123,7 @@ def test_a_balanced_network(model: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LONGEST_S)
 def test_a_patch_of_the_motor_cortex() -> None:
     """19 populations: rates that differ by 7 % (the most active one) to 45 %, CVs by 6 % and more are found.
 
@@ -126,6 +133,7 @@ def test_a_patch_of_the_motor_cortex() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LONGEST_S)
 def test_the_resting_rodent_brain() -> None:
     """All seven regions, tuned with compact, at 0.2 mm: rate, CV and correlation of 73 populations against NEST.
 

@@ -10,6 +10,7 @@ import pytest
 from nest_brain import nest, running
 
 from animat.brain.nest.capabilities import KernelCatalogue, capability_faults
+from animat.brain.nest.engine import NestEngine
 from animat.brain.network import (
     Constant,
     Drive,
@@ -41,6 +42,9 @@ class Facts:
             "modulated": {"weight": 1.0, "volume_transmitter": None},
         }[model]
 
+    def settable(self, model: str) -> list[str]:
+        return [name for name, value in self.defaults(model).items() if name != "element_type" and value is not None]
+
 
 def faults(population: dict[str, Any], projection: dict[str, Any] | None = None) -> list[str]:
     one = Population(**{"name": "A", "model": "simple", "size": 2, **population})
@@ -55,7 +59,16 @@ def faults(population: dict[str, Any], projection: dict[str, Any] | None = None)
     ("population", "projection", "message"),
     [
         ({"model": "smiple"}, None, "unknown neuron model of population A in NEST: 'smiple'. Did you mean 'simple'?"),
+        ({"model": "smiple"}, None, "Known: named, several, simple."),
         ({"model": "generator"}, None, "population A (generator): this is a stimulator in NEST"),
+        ({"model": "generator"}, None, "Background input is the `drive` of a population"),
+        ({"params": {"V_th": [1.0, 2.0]}}, None, "V_th takes one number; what differs between neurons stands in"),
+        ({"model": "several", "params": {"tau_syn": 2.0}}, None, "tau_syn takes a list, got 2.0"),
+        (
+            {},
+            {"synapse": SynapseModel(name="plain", params={"weight": 1.0})},
+            "projection A->A: weight stands in the projection, as `weight`",
+        ),
         ({"params": {"V_ht": 1.0}}, None, "population A (simple): unknown parameter 'V_ht'. Did you mean 'V_th'?"),
         ({"initial": {"v": Uniform(0, 1)}}, None, "population A (simple): unknown parameter 'v'"),
         ({"model": "several"}, {}, "projection A->A: name the receptor: A (several) has 1"),
@@ -105,6 +118,63 @@ def test_faults_say_what_and_where(population: dict[str, Any], projection: dict[
 )
 def test_what_exists_is_let_through(population: dict[str, Any], projection: dict[str, Any]) -> None:
     assert faults(population, projection) == []
+
+
+def check(population: dict[str, Any], synapse: SynapseModel | None = None) -> tuple[tuple[str | int, ...], str]:
+    """Return the one thing that NEST cannot build."""
+    one = Population(**{"name": "A", "model": "iaf_psc_alpha", "size": 1000, **population})
+    projections = (
+        []
+        if synapse is None
+        else [Projection(pre="A", post="A", rule=OneToOne(), weight=Constant(1.0), delay_ms=1.0, synapse=synapse)]
+    )
+    (fault,) = NestEngine().check(Network(name="n", populations=(one,), projections=tuple(projections)))
+    return fault
+
+
+def test_names_that_can_be_set_are_those_that_nest_takes() -> None:
+    catalogue = KernelCatalogue(nest)
+    assert set(catalogue.settable("iaf_psc_alpha")) == {
+        *("C_m", "Ca", "E_L", "I_e", "V_m", "V_min", "V_reset", "V_th", "beta_Ca", "t_ref", "tau_Ca", "tau_m"),
+        *("ignore_and_spike_interval", "ignore_and_spike_offset"),
+        *("tau_minus", "tau_minus_triplet", "tau_syn_ex", "tau_syn_in"),
+    }
+    assert "V_th" not in catalogue.settable("mat2_psc_exp")
+    assert {"num_connections", "sizeof", "synapse_modelid"}.isdisjoint(catalogue.settable("stdp_synapse"))
+
+
+@pytest.mark.parametrize(
+    ("population", "synapse", "where", "message"),
+    [
+        (
+            {"params": {"tau_m": -1.0}},
+            None,
+            ("params",),
+            "population A (iaf_psc_alpha): Membrane time constant must be",
+        ),
+        (
+            {"model": "aeif_cond_alpha_multisynapse", "params": {"E_rev": [0.0], "tau_syn": [1.0, 2.0]}},
+            None,
+            ("params",),
+            "arrays must have the same size",
+        ),
+        ({"params": {"vp": 3.0}}, None, ("params", "vp"), "vp can only be read; unknown parameter 'vp'."),
+        ({"initial": {"t_spike": Uniform(0, 1)}}, None, ("initial", "t_spike"), "t_spike can only be read"),
+        ({"initial": {"tau_m": Constant(-5.0)}}, None, ("initial", "tau_m"), "Membrane time constant must be > 0"),
+        (
+            {},
+            SynapseModel(name="tsodyks_synapse", params={"U": 3.0}),
+            ("synapse", "model", "params", "U"),
+            "projection A->A: tsodyks_synapse: ",
+        ),
+    ],
+)
+def test_what_nest_refuses_is_told_in_its_words_with_its_place(
+    population: dict[str, Any], synapse: SynapseModel | None, where: tuple[str, ...], message: str
+) -> None:
+    place, fault = check(population, synapse)
+    assert place[2 : 2 + len(where)] == where
+    assert message in fault and "node ID" not in fault
 
 
 @pytest.mark.parametrize(

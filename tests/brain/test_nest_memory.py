@@ -59,11 +59,14 @@ def own(**fields: Any) -> Network:
     )
 
 
+LARGE = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
 @pytest.mark.parametrize(
     ("network", "threads"),
     [
         (load_network({"library": "rodent-brain", "regions": ["M1"], "size": "0.3 mm"}), 2),
-        pytest.param(load_network({"library": "rodent-brain", "size": "0.1 mm"}), 1, marks=pytest.mark.slow),
+        pytest.param(load_network({"library": "rodent-brain", "size": "0.1 mm"}), 1, marks=LARGE),
         (load_network({"library": "balanced-network", "scale": 0.05}), 2),
         (own(), 1),
         (own(weight=LogNormal(0.0, 0.1), delay_ms=Uniform(1.0, 20.0)), 4),

@@ -117,6 +117,7 @@ def write_nest_config(folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_nestml_model_runs_and_survives_a_reset(tmp_path: Path) -> None:
     python = nestml_python()
     check_compiler()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from nest_brain import counts, running, spikes
+from nest_brain import STEP, counts, nest, running, spikes
 
 from animat.brain.protocol import BrainScript, Selection
 from animat.errors import AnimatError
@@ -93,7 +95,8 @@ def test_a_script_may_simulate_by_itself(tmp_path: Path) -> None:
             None,
             "sets 2 threads",
         ),
-        ("exc = [[]] * 9", None, r"populations\['exc'\] is a list"),
+        ("exc = [[]] * 9", None, r"populations\['exc'\] is empty"),
+        ("exc = 'abcdefghi'", None, r"populations\['exc'\] is or holds a str"),
     ],
 )
 def test_mistakes_in_a_script_name_its_file_and_line(
@@ -104,43 +107,163 @@ def test_mistakes_in_a_script_name_its_file_and_line(
     assert str(caught.value.file).endswith("net.py") and caught.value.line == line
 
 
-def test_a_script_without_populations(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text("import nest\n")
-    script = BrainScript(str(tmp_path / "net.py"), "pynest")
-    with pytest.raises(AnimatError, match="must leave a dictionary of its populations"), running(script):
+def written(folder: Path, text: str, *args: str, kind: str = "pynest") -> BrainScript:
+    (folder / "net.py").write_text(text)
+    return BrainScript(str(folder / "net.py"), kind, args)
+
+
+CELLS = 'import nest, sys\ncells = nest.Create("iaf_psc_alpha", 3, {"I_e": 600.0})\npopulations = {"cells": cells}\n'
+
+
+def test_a_script_has_its_own_command_line(tmp_path: Path) -> None:
+    text = """\
+import argparse, nest, sys
+parser = argparse.ArgumentParser()
+parser.add_argument("--size", type=int)
+parser.add_argument("file")
+given = parser.parse_args()
+assert sys.argv[0] == __file__ and __name__ == "__main__" and given.file == "a b"
+populations = {"cells": nest.Create("iaf_psc_alpha", given.size)}
+"""
+    before = sys.argv[:], sys.path[:], sys.modules["__main__"]
+    with running(written(tmp_path, text, "--size", "7", "a b")) as loop:
+        assert len(loop.engine._nodes["cells"]) == 7
+    assert (sys.argv, sys.path, sys.modules["__main__"]) == before
+    with pytest.raises(AnimatError, match=r"ended itself \(exit 2\).*") as caught, running(written(tmp_path, text)):
         pass
+    assert caught.value.line == 5
 
 
-def test_a_pynn_script(tmp_path: Path) -> None:
-    pytest.importorskip("pyNN.nest")
-    with running(pynn(tmp_path), seed=5, threads=2, record=("*",)) as loop:
-        nest = loop.engine._nest
-        assert (nest.rng_seed, nest.local_num_threads) == (5, 2)
-        recorder = loop.attach("spike_recorder", "view")
-        current = loop.attach("dc_source", "cells", amplitude=500.0)
-        replies = loop.run(20)
-        total = counts(replies)
-        names = list(loop.engine._nodes)
-        cells, others, view, everything, source = (
-            total[names.index(name)] for name in ("cells", "others", "view", "all", "source")
-        )
-        assert source == pytest.approx(20 * 100 * 0.4, rel=0.2)
-        assert cells > 100 and others > 0 and everything == cells + others
-        assert len(spikes(replies, recorder)[0]) == view > 0
-        loop.run(1, (current, "amplitude", 0.0))
-        assert counts(loop.run(20))[0] < cells
+@pytest.mark.parametrize(
+    "end", ["sys.exit()", "sys.exit(0)", "raise SystemExit", "nest.Prepare()", "nest.Prepare(); nest.Run(5.0)"]
+)
+def test_a_script_may_end_itself_or_leave_nest_prepared(tmp_path: Path, end: str) -> None:
+    with running(written(tmp_path, CELLS + end + "\n")) as loop:
+        assert counts(loop.run(2))[0] > 0
+
+
+WRONG = """\
+import nest, sys; Stop = type("Stop", (BaseException,), {{}}); Mute = type("Mute", (Exception,), {{"__str__": None}})
+{}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("raise Stop('enough')", r"net\.py:2: Stop: enough$"),
+        ("raise KeyboardInterrupt", r"net\.py:2: KeyboardInterrupt$"),
+        ("sys.exit('no data')", r"ended itself: no data$"),
+        (r"raise ValueError('a \ud800 b')", r"net\.py:2: ValueError: a \\ud800 b$"),
+        ("raise ValueError('x' * 50_000_000)", r"\(50,000,000 characters in all\)"),
+        ("raise Mute", r"net\.py:2: Mute: \(what it says cannot be shown"),
+        ("import no_such_module", r"No module named 'no_such_module'.*brain: {python: PATH}"),
+        ("nest.resolution = 1e-4", r"the experiment sets the resolution"),
+    ],
+)
+def test_whatever_a_script_raises_can_be_read(tmp_path: Path, line: str, says: str) -> None:
+    with pytest.raises(AnimatError, match=says) as caught, running(written(tmp_path, WRONG.format(line))):
+        pass
+    assert caught.value.line == 2 and len(caught.value.what) < 3000 and caught.value.what.encode()
+
+
+def test_mistakes_in_a_module_beside_the_script_are_placed_there(tmp_path: Path) -> None:
+    (tmp_path / "own_weights.py").write_text("def weight():\n    return 1 / 0\n")
     with (
-        pytest.raises(AnimatError, match="the experiment says"),
-        running(pynn(tmp_path, "timestep=0.5")),
+        pytest.raises(AnimatError, match=r"own_weights\.py:2: ZeroDivisionError"),
+        running(written(tmp_path, "import own_weights\nown_weights.weight()\n")),
     ):
         pass
 
 
-def test_a_pynn_circuit_of_the_platform(tmp_path: Path) -> None:
+def test_a_seed_that_a_script_sets_is_told(tmp_path: Path) -> None:
+    with running(written(tmp_path, CELLS), seed=7) as loop:
+        assert loop.engine.reset().notes == ()
+    with running(written(tmp_path, CELLS.replace("cells =", "nest.rng_seed = 99\ncells =", 1)), seed=7) as loop:
+        (note,) = loop.engine.reset().notes
+        assert "sets the seed 99" in note and "(7)" in note
+
+
+def test_what_a_script_has_nest_print_ends_with_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with running(
+        written(tmp_path, CELLS + "nest.verbosity = nest.VerbosityLevel.ALL\nnest.print_time = True\n")
+    ) as loop:
+        capfd.readouterr()
+        loop.run(3)
+        assert capfd.readouterr() == ("", "")
+
+
+def test_the_seed_decides_what_numpy_and_python_draw_in_a_script(tmp_path: Path) -> None:
+    text = """\
+import random, nest, numpy as np
+cells = nest.Create("iaf_psc_alpha", 2)
+cells.I_e = [np.random.rand(), random.random()]
+populations = {"cells": cells}
+"""
+    found = []
+    for seed in (1, 1, 2):
+        with running(written(tmp_path, text), seed=seed) as loop:
+            found.append(loop.engine.get(Selection("cells"), ["I_e"])["I_e"])
+    assert found[0] == found[1] and not np.any(np.equal(found[0], found[2]))
+
+
+def test_a_script_that_runs_again_imports_its_modules_anew(tmp_path: Path) -> None:
+    (tmp_path / "own_sizes.py").write_text("sizes = [3]\n")
+    text = "import nest, own_sizes\nown_sizes.sizes[0] += 1\n"
+    text += 'populations = {"cells": nest.Create("iaf_psc_alpha", own_sizes.sizes[0])}\n'
+    with running(written(tmp_path, text)) as loop:
+        assert [loop.engine.reset().neurons for _ in range(2)] == [4, 4]
+
+
+def test_a_resolution_below_a_microsecond(tmp_path: Path) -> None:
+    with running(written(tmp_path, CELLS + "nest.Simulate(1.0)\n"), resolution=12_500, step=STEP) as loop:
+        recorder = loop.attach("spike_recorder", "cells")
+        _, ticks = spikes(loop.run(3), recorder)
+    with running(written(tmp_path, CELLS + "nest.Simulate(1.0)\n"), resolution=10_000, step=STEP) as loop:
+        recorder = loop.attach("spike_recorder", "cells")
+        _, near = spikes(loop.run(3), recorder)
+    assert not np.any(np.asarray(ticks) % 12_500)
+    assert ticks == pytest.approx(near, abs=50_000) and len(ticks) > 5
+
+
+def test_a_resolution_that_no_experiment_can_have(tmp_path: Path) -> None:
+    text = CELLS.replace("cells =", "nest.set(tics_per_ms=3, resolution=1 / 3)\ncells =", 1)
+    with pytest.raises(AnimatError, match="no whole number of nanoseconds"), running(written(tmp_path, text)):
+        pass
+
+
+def test_single_neurons_one_to_one_in_pynn(tmp_path: Path) -> None:
     pytest.importorskip("pyNN.nest")
-    script = pynn(tmp_path)
-    text = Path(script.path).read_text().split("populations =")[0] + "circuit = cells + others\n"
-    Path(script.path).write_text(text)
-    with running(script) as loop:
-        assert list(loop.engine._nodes) == ["circuit"]
+    text = """\
+import pyNN.nest as sim
+sim.setup()
+one, other = sim.Population(1, sim.IF_cond_exp()), sim.Population(1, sim.IF_cond_exp())
+sim.Projection(one, other, sim.OneToOneConnector(), sim.StaticSynapse(weight=0.1, delay=1.0))
+populations = {"one": one, "other": other}
+"""
+    try:
+        with running(written(tmp_path, text, kind="pynn")) as loop:
+            assert loop.engine._nest.num_connections > 0
+    except AnimatError as error:
+        assert "write AllToAllConnector() there" in error.what and error.line == 4
+    with running(written(tmp_path, text.replace("OneToOne", "AllToAll"), kind="pynn")) as loop:
         loop.run(1)
+
+
+def test_nests_empty_errors_never_stand_alone(tmp_path: Path) -> None:
+    with running(written(tmp_path, CELLS)) as loop, pytest.raises(AnimatError) as caught:
+        nest.Prepare()
+        loop.run(1)
+    assert caught.value.what.removeprefix("NEST: ").startswith(("Prepare called twice", "NEST gave no reason"))
+
+
+def test_a_recorder_that_cannot_write_is_told_with_what_nest_logged(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorder = 'recorder = nest.Create("spike_recorder", {"record_to": "ascii", "label": "no/such/folder/x"})\n'
+    text = CELLS + recorder + "nest.Connect(cells, recorder)\nnest.Simulate(1.0)\n"
+    with (
+        pytest.raises(AnimatError, match=r"IOError: I/O error while opening file '.*no/such/folder"),
+        running(written(tmp_path, text)),
+    ):
+        pass

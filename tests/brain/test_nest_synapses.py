@@ -106,7 +106,7 @@ def test_the_largest_process_that_sixteen_bits_serve_is_built() -> None:
     projection = Projection(pre="P", post="P", rule=last, weight=Constant(1.0), delay_ms=1.0)
     with running(Network(name="n", populations=(population,), projections=(projection,))) as loop:
         models = loop.engine._nest.GetConnections(target=loop.engine._nodes["P"]).get("synapse_model")
-        assert len(models) == 2 and all(model.startswith("static_synapse_hpc") for model in models)
+        assert len(models) == 2 and all(model.startswith("bernoulli_synapse_hpc") for model in models)
         loop.attach("spike_times", "P", indices=(65_533,), weight=1.0, times=[5.0])
         assert counts(loop.run(1)).tolist() == [15]
 

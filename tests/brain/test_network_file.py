@@ -96,7 +96,7 @@ def test_the_library_network_reads_back() -> None:
     [
         ("size: 100", "siez: 100", 6, ["siez", "Did you mean 'size'"]),
         ("size: 100", "size: many", 6, ["whole number", "many"]),
-        ("size: 100", "size: 99", 4, ["E", "100 neurons"]),
+        ("size: 100", "size: 99", 9, ["E", "100 neurons"]),
         ("    size: 100\n", "", 4, ["needs 'size'"]),
         ("rate: 0.8 kHz", "rate: 800", 11, ["unit", "Hz"]),
         ("delay: 1.5 ms, start", "delay: 1.5 mV, start", 11, ["ms"]),
@@ -115,7 +115,7 @@ def test_the_library_network_reads_back() -> None:
         ("[10, 10, 1]", "[10, 10]", 10, ["3 values"]),
         ("{uniform: {low: -70 mV, high: -50}}", "{uniform: [0, 1]}", 8, ["low and high"]),
         ("{uniform: {low: -70 mV, high: -50}}", "{unifrom: {low: 0, high: 1}}", 8, ["uniform", "normal"]),
-        ("sigma: 0.4 mm", "sigma: 0 mm", 14, ["sigma"]),
+        ("sigma: 0.4 mm", "sigma: 0 mm", 16, ["sigma"]),
         ("from: E, to: I", "from: E, to: J", 20, ["J", "E, I"]),
         ("rule: all_to_all", "rule: all_to_none", 20, ["all_to_all", "one_to_one"]),
         ("delay: 2 ms", "delay: 0 ms", 20, ["positive"]),
@@ -125,8 +125,8 @@ def test_the_library_network_reads_back() -> None:
         ("extent: [1.2 mm, 1200 um]", "extent: 1.2 mm", 10, ["list"]),
         ("modules: [mymodule]", "modules: mymodule", 2, ["list"]),
         ("update: additive", "update: addative", 26, ["additive, multiplicative, power_law", "addative"]),
-        ("weight: [1 nS, 2]", "weight: [1 nS]", 21, ["needs 2 values, got 1"]),
-        ("targets: [99, 0]", "targets: [100, 0]", 21, ["no target neuron 100"]),
+        ("weight: [1 nS, 2]", "weight: [1 nS]", 24, ["needs 2 values, got 1"]),
+        ("targets: [99, 0]", "targets: [100, 0]", 23, ["no target neuron 100"]),
         ("{lattice: {shape", "{latice: {shape", 10, ["explicit, lattice, random"]),
     ],
 )

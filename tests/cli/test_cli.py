@@ -15,7 +15,7 @@ def run(*words, cwd=None, stdin=""):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "attach", "validate", "describe", "new", "verify", "export", "bench", "info"]
+    "command", ["run", "attach", "validate", "describe", "new", "verify", "report", "repair", "export", "bench", "info"]
 )
 def test_help_shows_an_example(command):
     done = run(command, "--help")
@@ -31,6 +31,8 @@ def test_help_shows_an_example(command):
         (["verify", "no-such-run"], "no-such-run"),
         (["export", "no-such-run", "--to", "csv"], "no-such-run"),
         (["attach", "no-such-run"], "no-such-run"),
+        (["repair", "no-such-run"], "no-such-run"),
+        (["report", "no-such-run"], "no-such-run"),
         (["new", "x"], "--from NAME"),
         (["describe", "./missing"], "no such experiment folder"),
     ],

@@ -1,4 +1,5 @@
 import json
+import re
 
 import h5py
 import pytest
@@ -6,7 +7,8 @@ import pytest
 from animat.brain.network_file import parse_network
 from animat.brain.sonata import write_sonata
 from animat.errors import AnimatError
-from animat.experiment.parts import check_brain, input_hash, load_parts
+from animat.experiment.brains import check_brain, check_brain_settings
+from animat.experiment.parts import input_hash, load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.experiment.schema import BrainPart
 from animat.experiment.validate import validate
@@ -23,6 +25,16 @@ def test_input_hashes_follow_contents_not_places(pendulum):
     assert hashes(pendulum("b", script=SCRIPT)) == first
     brain, body = hashes(pendulum("c", script=SCRIPT + "# another\n", body=PENDULUM.replace("0.05", "0.06")))
     assert brain != first[0] and body != first[1]
+
+
+def test_a_script_has_arguments(pendulum):
+    folder = pendulum(script=SCRIPT)
+    found = read_experiment(folder, ["brain.args=[--scale, 0.1, --n, 3, --name, a b]"])
+    with_args = load_parts(found).brains["brain"]
+    assert with_args.args == ("--scale", "0.1", "--n", "3", "--name", "a b")
+    assert input_hash(with_args) != hashes(folder)[0]
+    with pytest.raises(AnimatError, match="`args` are for a `script`"):
+        read_experiment(pendulum("network"), ["brain.args=[--scale]"])
 
 
 def test_a_period_that_does_not_fit_the_step_is_refused(pendulum):
@@ -77,8 +89,11 @@ def test_a_circuit_with_a_file_outside_the_folder_is_refused(with_circuit):
     content = json.loads(config.read_text())
     content["networks"]["edges"][0]["edges_file"] = "../../edges.h5"
     config.write_text(json.dumps(content))
-    with pytest.raises(AnimatError, match=r"network's file .*edges.h5 lies outside .* copy it into the folder"):
+    with pytest.raises(
+        AnimatError, match=r"circuit_config\.json names .*edges\.h5, which lies outside .*--brain"
+    ) as caught:
         load_parts(read_experiment(folder, ["brain.network=circuit"]))
+    assert caught.value.file == str(folder / "experiment.yaml") and caught.value.line == 6
 
 
 def test_the_engine_says_which_models_of_a_circuit_it_lacks(with_circuit):
@@ -91,17 +106,124 @@ def test_the_engine_says_which_models_of_a_circuit_it_lacks(with_circuit):
             check_brain(parts, "brain")
 
 
-def test_the_engine_says_what_it_cannot_build(tmp_path):
+def test_a_mesh_outside_the_folder_is_refused(pendulum):
+    folder = pendulum()
+    (folder.parent / "t.obj").write_text("")
+    text = (folder / "pendulum.xml").read_text()
+    mesh = '<asset><mesh name="t" file="../t.obj"/></asset><worldbody>'
+    (folder / "pendulum.xml").write_text(text.replace("<worldbody>", mesh))
+    with pytest.raises(AnimatError, match=r"pendulum\.xml names .*t\.obj, which lies outside the experiment's folder"):
+        load_parts(read_experiment(folder))
+
+
+@pytest.mark.parametrize(
+    ("timestep", "words"),
+    [
+        (
+            "3 ms",
+            "the step, 20 ms, is not a whole multiple of the time step of body, 3 ms: write `step: 21 ms`, or "
+            "`timestep: 2.5 ms`",
+        ),
+        ("30 ms", "`step: 30 ms`, or `timestep: 20 ms`"),
+        ("700 ns", "`step: 20.0004 ms`, or `timestep: 640 ns`"),
+    ],
+)
+def test_a_time_step_that_does_not_fit_says_what_to_write(pendulum, timestep, words):
+    experiment = read_experiment(pendulum(), [f"body.model={{file: pendulum.xml, timestep: {timestep}}}"])
+    with pytest.raises(AnimatError, match=re.escape(words)) as caught:
+        open_bodies(load_parts(experiment))
+    assert caught.value.line == experiment.line("step")
+
+
+def test_validate_notes_what_of_a_bodys_file_is_not_used(pendulum):
+    keyed = PENDULUM.replace("</mujoco>", '<keyframe><key name="up" qpos="3.1"/></keyframe></mujoco>')
+    (remark,) = validate(read_experiment(pendulum(body=keyed))).remarks
+    assert remark.startswith("body: pendulum.xml has keyframes (up)")
+    assert not validate(
+        read_experiment(pendulum(body=keyed), ["body.model={file: pendulum.xml, keyframe: up}"])
+    ).remarks
+
+
+WRONG = """\
+populations:
+  A:
+    model: iaf_psc_alpha
+    size: 3
+    params:
+      C_m: 250 pF
+    initial:
+      V_m: -70 mV
+  B:
+    model: iaf_psc_alpha
+    size: 3
+projections:
+  - from: A
+    to: B
+    rule: all_to_all
+    weight: 1 pA
+    delay: 1 ms
+    receptor: 0
+    synapse:
+      model:
+        name: stdp_synapse
+        params:
+          alpha: 1
+"""
+
+
+@pytest.mark.parametrize("engine", ["nest", "compact"])
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("model: iaf_psc_alpha", "model: iaf_psc_alhpa", 3, "Did you mean 'iaf_psc_alpha'"),
+        ("C_m: 250", "C_mm: 250", 6, "Did you mean 'C_m'"),
+        ("C_m: 250 pF", "C_m: [250 pF, 1 pF]", 6, "C_m takes one number"),
+        ("V_m: -70", "v_m: -70", 8, "Did you mean 'V_m'"),
+        ("receptor: 0", "receptor: 7", 18, "there is no receptor 7 in B (iaf_psc_alpha)"),
+    ],
+)
+def test_what_an_engine_cannot_build_stands_at_its_line_of_the_network(tmp_path, engine, old, new, line, words):
     (tmp_path / "experiment.yaml").write_text(
-        "animat: 1\nname: wrong\nduration: 100 ms\nbrain:\n  network: network.yaml\n", encoding="utf-8"
+        f"animat: 1\nname: wrong\nduration: 100 ms\nbrain:\n  engine: {engine}\n  network: network.yaml\n"
     )
-    (tmp_path / "network.yaml").write_text(
-        "populations:\n  A: {model: iaf_psc_alpha, size: 3, params: {C_mm: 250 pF}}\n", encoding="utf-8"
-    )
+    plain = WRONG[: WRONG.index("    synapse")]
+    (tmp_path / "network.yaml").write_text(plain.replace(old, new, 1))
     parts = load_parts(read_experiment(tmp_path))
-    with pytest.raises(AnimatError, match=r"population A .*'C_mm'\. Did you mean 'C_m'") as caught:
+    with pytest.raises(AnimatError) as caught:
+        check_brain_settings(parts, "brain")
         check_brain(parts, "brain")
-    assert caught.value.file is not None and caught.value.line == 4
+    assert caught.value.file == str(tmp_path / "network.yaml") and caught.value.line == line
+    assert words in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("name: stdp_synapse", "name: stpd_synapse", 21, "Did you mean 'stdp_synapse'"),
+        ("alpha: 1", "alhpa: 1", 23, "Did you mean 'alpha'"),
+        ("alpha: 1", "weight: 1", 23, "weight stands in the projection"),
+        ("C_m: 250", "C_m: -250", 6, "Capacitance must be > 0"),
+    ],
+)
+def test_what_nest_cannot_build_stands_at_its_line_of_the_network(tmp_path, old, new, line, words):
+    (tmp_path / "experiment.yaml").write_text("animat: 1\nname: wrong\nbrain: {network: network.yaml}\n")
+    (tmp_path / "network.yaml").write_text(WRONG.replace(old, new, 1))
+    with pytest.raises(AnimatError) as caught:
+        check_brain(load_parts(read_experiment(tmp_path)), "brain")
+    assert caught.value.file == str(tmp_path / "network.yaml")
+    assert words in caught.value.what and caught.value.line == line
+
+
+def test_what_a_python_network_or_one_that_ships_has_wrong_stands_there_or_at_its_parameters(tmp_path):
+    (tmp_path / "network.py").write_text(
+        "from animat.brain.network import Network, Population\n"
+        "def build():\n"
+        "    return Network(name='n', populations=(Population(name='A', model='iaf', size=1),))\n"
+    )
+    (tmp_path / "experiment.yaml").write_text("animat: 1\nname: wrong\nbrain: {network: {file: network.py}}\n")
+    with pytest.raises(AnimatError, match="unknown neuron model of population A") as caught:
+        check_brain(load_parts(read_experiment(tmp_path)), "brain")
+    assert caught.value.file == str(tmp_path / "network.py")
 
 
 def test_several_processes_need_a_multiple_of_virtual_processes_and_numbers_may_stand_in_a_launch_command():

@@ -238,9 +238,8 @@ def test_validation_resolves_every_name(pendulum):
         ("count.value += 1", "count.valu += 1", "valu"),
     ],
 )
-def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, monkeypatch, old, new, words):
-    monkeypatch.setattr("animat.transfer.dry.DRY_TIMEOUT_S", 3.0)
-    experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)))
+def test_mistakes_in_transfer_functions_are_found_before_a_run(pendulum, old, new, words):
+    experiment = read_experiment(pendulum(transfer=TRANSFER.replace(old, new, 1)), ["trial_patience=3 s"])
     with pytest.raises(AnimatError, match=re.escape(words)) as caught:
         validate(experiment)
     assert caught.value.file is not None and caught.value.file.endswith("transfer.py") and caught.value.line
@@ -294,7 +293,12 @@ def test_a_parameters_new_value_is_read_in_every_unit_that_functions_take(pendul
         "def push(t, rate, motor)", "def push(t, rate, top, motor)"
     )
     transfer = transfer.replace("import actuator", "import parameter, actuator")
-    for value, words in (("3 N m", None), ("4", None), ("5 kg", "'5 kg' is not in N m"), ("[1]", "must be a number")):
+    for value, words in (
+        ("3 N m", None),
+        ("4", None),
+        ("5 kg", "'5 kg' is a mass, not a torque"),
+        ("[1]", "must be a number"),
+    ):
         extra = f"parameters: {{top: 2 N m}}\nevents: [{{at: 0 ms, set: {{parameter: top, value: {value}}}}}]"
         experiment = read_experiment(pendulum(transfer=transfer, extra=extra))
         if words is None:

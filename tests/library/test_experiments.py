@@ -22,8 +22,8 @@ def test_every_shipped_experiment_is_valid(name):
 def test_the_stimulated_cortex_pushes_the_joystick_forward(tmp_path):
     """Forward is -y. Without stimulus the joystick creeps backwards; with it, it is pushed forward by millimetres."""
     experiment = read_experiment("mouse-joystick", ["network.size=0.2 mm"])
-    runner = execute(experiment, tmp_path / "run", report=False)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = execute(experiment, tmp_path / "run", report=False)
+    assert sim.state is State.COMPLETED, sim.error
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["comparison"]["signal"] == "position/joystick[1]"
     assert summary["comparison"]["mean"] > 1e-3 and summary["comparison"]["unit"] == "m"
@@ -45,8 +45,8 @@ def test_the_papers_text_is_a_variant():
 
 
 def test_the_husky_follows_red_from_one_screen_to_the_other(tmp_path):
-    runner = execute(read_experiment("braitenberg-husky"), tmp_path / "run", report=False)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = execute(read_experiment("braitenberg-husky"), tmp_path / "run", report=False)
+    assert sim.state is State.COMPLETED, sim.error
     run = animat.open_run(tmp_path / "run")
     t, place = run.signal("position/base_link")
     at_swap, at_end = place[t <= 3.0][-1], place[-1]
@@ -60,8 +60,8 @@ def test_the_balanced_network_fires_alike_with_and_without_readout(tmp_path):
     runs = {}
     for readout in ("one", "none"):
         experiment = read_experiment("balanced-network", [*small, f"readout={readout}"])
-        runner = execute(experiment, tmp_path / readout, report=False)
-        assert runner.state is State.COMPLETED, runner.error
+        sim = execute(experiment, tmp_path / readout, report=False)
+        assert sim.state is State.COMPLETED, sim.error
         runs[readout] = animat.open_run(tmp_path / readout)
     assert runs["one"].spike_hash == runs["none"].spike_hash
     assert runs["one"].spikes_of("I")[1].size > 0
@@ -76,8 +76,8 @@ def test_the_balanced_network_fires_alike_with_and_without_readout(tmp_path):
 def test_all_regions_of_the_rodent_brain_move_the_forelimb(tmp_path):
     """On the smallest patch, for some steps: every region fires, and the muscles follow the read-out."""
     experiment = read_experiment("mouse-rodent-brain", ["network.size=0.1 mm", "duration=200 ms"])
-    runner = execute(experiment, tmp_path / "run", report=False)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = execute(experiment, tmp_path / "run", report=False)
+    assert sim.state is State.COMPLETED, sim.error
     run = animat.open_run(tmp_path / "run")
     rates = run.rates()
     for region in ("M1", "S1", "TH_M1", "TH_S1", "CB_M1", "CB_S1", "BG"):

@@ -39,8 +39,8 @@ def assert_equal_until(end, folder, other):
 def pushed(tmp_path, seed, *overrides):
     """Run a seed with and without the push; return both folders."""
     folder = tmp_path / f"{seed}{len(overrides)}"
-    runner = execute(read_experiment("mouse-feels", [*SMALL, f"seed={seed}", *overrides]), folder, report=False)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = execute(read_experiment("mouse-feels", [*SMALL, f"seed={seed}", *overrides]), folder, report=False)
+    assert sim.state is State.COMPLETED, sim.error
     return folder, folder / "comparison"
 
 
@@ -72,8 +72,8 @@ def test_pyramidal_tract_neurons_move_the_muscle_of_their_place(tmp_path):
     for events in (f"[{current}]", "[]"):
         settings = [*SMALL[:2], "duration=500 ms", "compare=null", f"events={events}"]
         folder = tmp_path / str(len(events))
-        runner = execute(read_experiment("mouse-feels", settings), folder, report=False)
-        assert runner.state is State.COMPLETED, runner.error
+        sim = execute(read_experiment("mouse-feels", settings), folder, report=False)
+        assert sim.state is State.COMPLETED, sim.error
         for name in ("Foot1", "Foot2", "Radius1", "Humerus4"):
             t, activation = animat.open_run(folder).signal(f"activation/{name}")
             means.setdefault(name, []).append(activation[t > 0.35].mean())

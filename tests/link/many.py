@@ -18,6 +18,8 @@ communicator.CHUNK = int(os.environ.get("TEST_CHUNK", communicator.CHUNK))
 
 if os.environ.get("TEST_LOAD") == f"import {RANK}":
     raise ImportError("no such simulator")
+if os.environ.get("TEST_LOAD") == f"halt {RANK}":
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def fail(rank: int, how: str) -> None:
@@ -73,6 +75,14 @@ def handlers(progress):
             time.sleep(pause)
         return "done"
 
+    def compute(rank: int, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while rank == RANK and time.monotonic() < end:
+            pass
+
+    def say(words: str) -> int:
+        return sum(print(words, file=stream, flush=True) is None for stream in (sys.stdout, sys.stderr))
+
     def seconds_used() -> float:
         times = os.times()
         return times.user + times.system
@@ -94,4 +104,6 @@ def handlers(progress):
         "merged_badly": Collective(merged_badly, lambda pieces: pieces[9]),
         "add": add,
         "fail": fail,
+        "compute": compute,
+        "say": Collective(say, list),
     }

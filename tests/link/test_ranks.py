@@ -72,8 +72,13 @@ def start(nest_mpi: Any, tmp_path: Path) -> Iterator[Start]:
         worker = Worker(
             SERVED,
             python=str(nest_mpi.python),
-            log=tmp_path / "log",
-            **{"title": "animat.brain ranks", "launch": launch, "processes": processes, **options},
+            **{
+                "log": tmp_path / "log",
+                "title": "animat.brain ranks",
+                "launch": launch,
+                "processes": processes,
+                **options,
+            },
         )
         started.append(worker)
         return worker
@@ -246,6 +251,34 @@ def test_silence_is_a_hang_where_progress_is_expected(worker: Worker) -> None:
     assert worker.call("work", 5, 0.1, limit_s=float("inf"), quiet_s=5.0) == "done"
     with pytest.raises(WorkerHung, match=r"did not answer 'work' within .* silent for 0\.5"):
         worker.call("work", 1, 60.0, limit_s=float("inf"), quiet_s=0.5)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("how", ["stopped", "stopped, others wait"])
+def test_a_halted_rank_is_noticed_in_a_call_without_a_limit(start: Start, rank: int, how: str) -> None:
+    worker = start(patience_s=1.0)
+    worker.call("nothing")
+    pid = worker.ranks[rank]
+    with ends_all(worker, STATED_S + 1.0), pytest.raises(WorkerHung, match=rf"process {pid} halted for"):
+        worker.call("fail", rank, how, limit_s=float("inf"))
+
+
+def test_a_log_that_takes_nothing_more_does_not_stop_the_ranks(start: Start) -> None:
+    worker = start(log=Path("/dev/full"))
+    assert worker.call("say", "words " * 100_000) == [2, 2]
+    assert worker.call("ranks") == [0, 1]
+
+
+def test_ranks_that_wait_for_one_that_computes_are_not_taken_for_hung(start: Start) -> None:
+    worker = start(patience_s=0.1)
+    worker.call("compute", 1, 3.0, limit_s=float("inf"))
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rank_halted_at_the_start_is_noticed(start: Start, monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    monkeypatch.setenv("TEST_LOAD", f"halt {rank}")
+    with pytest.raises(WorkerHung, match=r"did not start within .* process \d+ halted for"):
+        start(patience_s=1.0).call("nothing")
 
 
 def test_close_ends_all_ranks_politely(worker: Worker) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import psutil
@@ -19,7 +21,7 @@ from animat.link import Worker, WorkerDied, WorkerError, WorkerHung
 from animat.link.wire import HELLO, PROTOCOL_VERSION, Hello, Invitation, decoder, encode
 
 SERVED = """
-import os, sys, time
+import os, signal, subprocess, sys, threading, time
 import msgspec
 from animat.errors import AnimatError
 
@@ -50,7 +52,32 @@ def handlers(progress):
     def spin() -> None:
         while True:
             pass
-    return {f.__name__: f for f in (add, pair, work, sleep, mistake, fault, modules, leave, spin)}
+    def still(how: str) -> None:
+        if how == "halted":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        lock = threading.Lock()
+        lock.acquire()
+        lock.acquire()
+    def compute(how: str, seconds: float) -> str:
+        if how == "by itself":
+            _compute(seconds)
+        elif how == "in a thread":
+            thread = threading.Thread(target=_compute, args=[seconds])
+            thread.start()
+            thread.join()
+        else:
+            loop = f"import time\\nend = time.time() + {seconds}\\nwhile time.time() < end: pass"
+            subprocess.run([sys.executable, "-c", loop])
+        return "done"
+    def say(words: str) -> int:
+        return sum(print(words, file=stream, flush=True) is None for stream in (sys.stdout, sys.stderr))
+    calls = add, pair, work, sleep, mistake, fault, modules, leave, spin, still, compute, say
+    return {f.__name__: f for f in calls}
+
+def _compute(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 """
 
 
@@ -127,6 +154,59 @@ def test_a_hung_worker_is_killed_and_says_where_it_was(served: str, tmp_path: Pa
     assert not psutil.pid_exists(pid)
 
 
+@pytest.mark.parametrize(("how", "said"), [("halted", r"process \d+ halted for"), ("deadlocked", "doing nothing for")])
+def test_a_worker_that_does_nothing_hangs_in_a_call_without_a_limit(
+    served: str, tmp_path: Path, how: str, said: str
+) -> None:
+    worker = Worker(served, title="animat.brain still", log=tmp_path / "log", patience_s=1.0)
+    pid = worker.pid
+    with pytest.raises(WorkerHung, match=f"did not answer 'still' within .*{said}"):
+        worker.call("still", how, limit_s=float("inf"))
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("how", ["by itself", "in a thread", "in a child"])
+def test_a_worker_that_computes_has_all_the_time_in_a_call_without_a_limit(
+    served: str, tmp_path: Path, how: str
+) -> None:
+    worker = Worker(served, title="animat.brain long", log=tmp_path / "log", patience_s=1.0)
+    assert worker.call("compute", how, 2.5, limit_s=float("inf")) == "done"
+    worker.close()
+
+
+@pytest.mark.parametrize("when", ["before it dials", "while importing"])
+def test_a_worker_halted_at_its_start_hangs(tmp_path: Path, when: str) -> None:
+    served = tmp_path / "served.py"
+    served.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n")
+    launch = ["sh", "-c", 'kill -STOP $$; exec "$@"', "halts"] if when == "before it dials" else []
+    worker = Worker(str(served), title="animat.brain", launch=launch, log=tmp_path / "log", patience_s=1.0)
+    with pytest.raises(WorkerHung, match=r"did not start within .* process \d+ halted for"):
+        worker.call("nothing")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_log_that_takes_nothing_more_does_not_stop_it(served: str) -> None:
+    worker = Worker(served, title="animat.brain talks", log=Path("/dev/full"))
+    assert worker.call("say", "words " * 100_000) == 2
+    assert worker.call("add", 1, 1.0) == 2.0
+    worker.close()
+
+
+def test_a_disk_without_room_for_a_log_does_not_stop_it(
+    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "log":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return usual(path, *arguments, **options)
+
+    usual = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    worker = Worker(served, title="animat.brain talks", log=tmp_path / "log")
+    assert worker.call("say", "words") == 2
+    worker.close()
+
+
 def test_close_leaves_nothing(served: str, tmp_path: Path) -> None:
     worker = Worker(served, title="animat.brain closing", log=tmp_path / "log")
     worker.call("add", 1, 1.0)
@@ -179,6 +259,23 @@ def start():
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end, "the worker outlived its parent"
         time.sleep(0.02)
+
+
+def test_the_next_worker_removes_what_a_killed_parent_left(served: str, tmp_path: Path) -> None:
+    body = f"""
+import os, signal
+from pathlib import Path
+from animat.link import Worker
+worker = Worker({served!r}, title="animat.brain orphan", log=Path({str(tmp_path / "log")!r}))
+worker.call("add", 1, 1.0)
+print(worker._folder, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    parent = subprocess.run([sys.executable, "-c", body], capture_output=True, text=True)
+    left = Path(parent.stdout.strip())
+    assert left.exists() and {file.name for file in left.iterdir()} >= {"invitation", "owner", "s"}
+    Worker(served, title="animat.brain next", log=tmp_path / "log").close()
+    assert not left.exists()
 
 
 def test_an_interpreter_that_does_not_exist(served: str) -> None:

@@ -1,13 +1,18 @@
 import csv
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from synthetic_run import make_run
+from synthetic_run import STEP, make_run
 
+from animat.brain.protocol import SHARD_DTYPE, BrainInfo, PopulationInfo
 from animat.errors import AnimatError
 from animat.run.export import FORMATS, export
+from animat.run.export.populations import populations
 from animat.run.reader import open_run
+from animat.run.writer import RunWriter
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +32,7 @@ def test_nwb_is_clean_and_holds_everything(run, tmp_path):
         file = io.read()
         units = file.units.to_dataframe()
         assert sum(len(train) for train in units.spike_times) == run.spikes.num_rows
+        assert len(units) == sum(run.populations.values())
         row = units.iloc[7]
         indices, ticks = run.spikes_of(row.population)
         assert np.allclose(row.spike_times, ticks[indices == row.neuron] / 1e9)
@@ -59,6 +65,91 @@ def test_csv(run, tmp_path):
     assert len(list(csv.reader((folder / "rates.csv").open()))) == 1 + 30 * len(run.populations)
 
 
+@pytest.fixture(scope="module")
+def sparse(tmp_path_factory):
+    """Half of E's neurons fire, S is silent, U fired but was not recorded; 1 s."""
+    writer = RunWriter(tmp_path_factory.mktemp("run") / "sparse")
+    infos = tuple(PopulationInfo(name, size, "iaf_psc_alpha") for name, size in (("E", 4), ("S", 3), ("U", 2)))
+    info = BrainInfo(
+        engine="x", version="1", populations=infos, neurons=9, synapses=0, min_delay_ms=1.0, max_delay_ms=1.0,
+        build_s=0.0,
+    )  # fmt: skip
+    writer.manifest({"name": "sparse", "created": "2025-03-04T10:00:00+0100"})
+    writer.populations({"brain": infos})
+    counts = writer.count_table("brain", info)
+    for step in range(1, 11):
+        counts.append(step * 100_000_000, [10, 0, 5])
+    spikes = np.zeros(100, SHARD_DTYPE)
+    spikes["index"], spikes["tick"] = np.tile([1, 3], 50), 10_000_000 * np.arange(1, 101)
+    spikes.tofile(writer.shard())
+    writer.summary({"state": "completed"})
+    writer.finish()
+    return open_run(writer.folder)
+
+
+def test_the_mean_over_units_of_nwb_is_the_rate_of_the_population(sparse, tmp_path):
+    from pynwb import NWBHDF5IO
+
+    with NWBHDF5IO(str(export(sparse, "nwb", tmp_path / "run.nwb")), "r") as io:
+        file = io.read()
+        units = file.units.to_dataframe()
+        assert list(zip(units.population, units.neuron, strict=True)) == [
+            *(("E", index) for index in range(4)),
+            *(("S", index) for index in range(3)),
+        ]
+        assert units.obs_intervals[6].tolist() == [[0.0, 1.0]]
+        rates = [
+            len(train) / np.diff(spans).sum()
+            for train, spans in zip(units.spike_times, units.obs_intervals, strict=True)
+        ]
+        assert rates == [0, 50, 0, 50, 0, 0, 0]
+        assert np.mean(rates[:4]) == sparse.rates()["E"] == 25
+        assert np.allclose(units.spike_times[3], np.arange(0.02, 1.01, 0.02))
+        table = file.processing["network"]["populations"].to_dataframe()
+        assert table.to_dict("list") == {
+            "population": ["E", "S", "U"], "size": [4, 3, 2], "model": ["iaf_psc_alpha"] * 3,
+            "recorded": [True, True, False], "spikes": [100, 0, 50], "rate": [25.0, 0.0, 25.0],
+        }  # fmt: skip
+
+
+def test_every_recorded_neuron_is_a_train_of_neo(sparse, tmp_path):
+    neo = pytest.importorskip("neo")
+    block = neo.io.PickleIO(str(export(sparse, "neo", tmp_path / "run.pkl"))).read_block()
+    trains = block.segments[0].spiketrains
+    channels, times = trains.multiplexed
+    assert len(trains) == 7 and len(channels) == 100 and times.rescale("s").magnitude.max() == pytest.approx(1.0)
+    assert [len(train) for train in trains] == [0, 50, 0, 50, 0, 0, 0]
+    assert [(train.annotations["population"], int(train.annotations["neuron"])) for train in trains][3:5] == [
+        ("E", 3),
+        ("S", 0),
+    ]
+    assert {(float(train.t_start), float(train.t_stop)) for train in trains} == {(0.0, 1.0)}
+    assert block.annotations["populations"]["U"] == {
+        "name": "U", "size": 2, "model": "iaf_psc_alpha", "recorded": False, "spikes": 50, "rate_hz": 25.0
+    }  # fmt: skip
+
+
+def test_csv_says_how_many_neurons_there_are(sparse, tmp_path):
+    rows = list(csv.DictReader((export(sparse, "csv", tmp_path / "csv") / "populations.csv").open()))
+    assert [tuple(row.values()) for row in rows] == [
+        ("E", "4", "iaf_psc_alpha", "True", "100", "25.0"),
+        ("S", "3", "iaf_psc_alpha", "True", "0", "0.0"),
+        ("U", "2", "iaf_psc_alpha", "False", "50", "25.0"),
+    ]
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_run_without_a_recorded_spike(to, tmp_path):
+    writer = RunWriter(tmp_path / "none")
+    infos = (PopulationInfo("E", 4, "iaf_psc_alpha"),)
+    writer.populations({"brain": infos})
+    writer.count_table("brain", SimpleNamespace(populations=infos)).append(STEP, [3])
+    writer.finish()
+    run = open_run(tmp_path / "none")
+    assert [one.recorded for one in populations(run)] == [False]
+    assert export(run, to, tmp_path / f"out.{to}").exists()
+
+
 @pytest.mark.parametrize("to", FORMATS)
 def test_run_without_brain_and_body(to, tmp_path):
     run = open_run(make_run(tmp_path / "empty", steps=3, body=False, brain=False))
@@ -68,9 +159,11 @@ def test_run_without_brain_and_body(to, tmp_path):
 def test_unknown_format_and_missing_package(run, monkeypatch):
     with pytest.raises(AnimatError, match="csv, neo, nwb"):
         export(run, "matlab")
-    monkeypatch.setitem(FORMATS, "nwb", ("no_such_package.nwb", "run.nwb", "nwb"))
-    with pytest.raises(AnimatError, match=r"pip install 'animat\[nwb\]'"):
-        export(run, "nwb")
+    for to, package, inner in (("nwb", "pynwb", "hdmf.common"), ("neo", "neo", "quantities")):
+        monkeypatch.delitem(sys.modules, FORMATS[to][0], raising=False)
+        monkeypatch.setitem(sys.modules, inner, None)
+        with pytest.raises(AnimatError, match=rf"{to} needs {package}, .*: pip install 'animat\[{to}\]'"):
+            export(run, to)
 
 
 def test_place_that_cannot_be_written(run, tmp_path):

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 
 from animat.brain.protocol import SHARD_DTYPE, BrainInfo, PopulationInfo
 from animat.errors import AnimatError
-from animat.run.finish import repair
 from animat.run.format import Column, columns_of, schema_of
-from animat.run.reader import open_run, profile_summary
+from animat.run.profile import profile_summary
+from animat.run.reader import open_run
+from animat.run.repair import repair
 from animat.run.writer import RunWriter
 
 STEP = 20_000_000
@@ -141,6 +143,25 @@ def test_block_is_flushed_by_size_and_by_age(tmp_path, monkeypatch):
     writer.close()
 
 
+def test_memory_does_not_grow_with_the_steps(tmp_path):
+    """Nothing of a step is kept beyond the block that it is written with, however fast they come."""
+    writer = RunWriter(tmp_path)
+    table = writer.table("signals", [Column("x", "", (20,))])
+
+    def steps(begin):
+        for step in range(begin, begin + 5000):
+            table.append(step, np.zeros(20))
+            writer.profile([step, step, 0, *np.zeros(10)])
+
+    steps(0)
+    tracemalloc.start()
+    steps(5000)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    writer.close()
+    assert grown < 100_000, f"{grown / 5000:.0f} bytes a step"
+
+
 def test_append_is_cheap(tmp_path):
     writer = RunWriter(tmp_path)
     table = writer.table(
@@ -176,8 +197,8 @@ def test_files_are_private_and_whole(tmp_path):
     writer.control({"pid": os.getpid(), "address": "ipc://x"})
     assert stat.S_IMODE((tmp_path / "r" / "control.json").stat().st_mode) == 0o600
     writer.summary({"rates": np.arange(2), "n": np.int64(3)})
-    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3}
-    with pytest.raises(AnimatError, match="still running"):
+    assert json.loads((tmp_path / "r" / "summary.json").read_text()) == {"rates": [0, 1], "n": 3, "warnings": []}
+    with pytest.raises(AnimatError, match="still be running"):
         repair(tmp_path / "r")
     writer.close()
     assert not [path for path in (tmp_path / "r").iterdir() if path.name.startswith(".")]
@@ -246,7 +267,8 @@ def test_torn_shard_loses_only_its_last_record(tmp_path):
     shard = folder / "spikes.brain.shard"
     shard.write_bytes(shard.read_bytes()[:-5])
     assert open_run(folder).spikes.num_rows == 23
-    assert repair(folder).spikes.num_rows == 23
+    assert not repair(folder).problems
+    assert open_run(folder).spikes.num_rows == 23
 
 
 def test_broken_shard_is_an_error(tmp_path):
@@ -325,3 +347,35 @@ def test_damaged_bytes_never_give_a_traceback(small, tmp_path, data):
 )
 def test_columns_survive_the_schema(columns):
     assert columns_of(schema_of(columns)) == columns
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_batch_is_what_pyarrow_writes(tmp_path, rows):
+    columns = [
+        Column("a"),
+        Column("b"),
+        Column("count", "", (3,), "int64"),
+        Column("v", "m", (2,)),
+        Column("w", "m", (2,)),
+        Column("narrow", "", (3,), "float32"),
+        Column("small", "", (), "uint8"),
+        Column("one", "", (1,)),
+    ]
+    writer = RunWriter(tmp_path)
+    table = writer.table("all", columns)
+    values = np.arange(rows * table.width, dtype=float).reshape(rows, table.width)
+    for row in range(rows):
+        table.append(row + 1, values[row])
+    before = (tmp_path / "all.arrow").stat().st_size
+    table.flush()
+    written = (tmp_path / "all.arrow").read_bytes()[before:]
+    read = open_run(tmp_path).table("all")
+    assert read["tick"].to_pylist() == list(range(1, rows + 1))
+    first = 0
+    for column in columns:
+        part = values[:, first : first + column.size]
+        assert read[column.name].to_pylist() == (part if column.shape else part[:, 0]).tolist(), column.name
+        first += column.size
+    (batch,) = read.to_batches()
+    batch.validate(full=True)
+    assert written == batch.serialize().to_pybytes()

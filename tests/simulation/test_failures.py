@@ -104,9 +104,9 @@ def test_the_workers_do_not_outlive_a_killed_simulation(pendulum, tmp_path, proc
 
 def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path):
     extra = "events: [{at: 60 ms, set: {neurons: A, C_m: -1 pF}}]"
-    runner = execute(read_experiment(pendulum(extra=extra)), tmp_path / "run", report=False)
-    assert runner.state is State.FAILED
-    assert "Capacitance must be > 0" in runner.error
+    sim = execute(read_experiment(pendulum(extra=extra)), tmp_path / "run", report=False)
+    assert sim.state is State.FAILED
+    assert "Capacitance must be > 0" in sim.error
     assert animat.open_run(tmp_path / "run").signals.num_rows == 3
 
 
@@ -126,9 +126,9 @@ def test_an_endless_transfer_function_can_be_stopped(pendulum, tmp_path):
 def test_a_body_that_diverges_fails_the_run(pendulum, tmp_path):
     body = PENDULUM.replace('ctrlrange="-2 2" ctrllimited="true"', 'gear="1e12"')
     transfer = TRANSFER.replace("min(2.0, rate.rate / 50)", "1e300 if t > 0.1 else 0.0")
-    runner = execute(read_experiment(pendulum(body=body, transfer=transfer)), tmp_path / "run", report=False)
-    assert runner.state is State.FAILED
-    assert "ms" in runner.error
+    sim = execute(read_experiment(pendulum(body=body, transfer=transfer)), tmp_path / "run", report=False)
+    assert sim.state is State.FAILED
+    assert "ms" in sim.error
     assert 5 <= animat.open_run(tmp_path / "run").signals.num_rows < 10
 
 
@@ -140,16 +140,16 @@ def test_a_full_disk_fails_the_run_and_keeps_what_was_written(pendulum, tmp_path
     if mounted.returncode:
         pytest.skip("cannot mount a file system here")
     try:
-        runner = execute(read_experiment(pendulum(duration="100 s")), disk / "run", report=False)
-        assert runner.state is State.FAILED
-        assert "space" in runner.error
+        sim = execute(read_experiment(pendulum(duration="100 s")), disk / "run", report=False)
+        assert sim.state is State.FAILED
+        assert "space" in sim.error
         recorded = animat.open_run(disk / "run")
-        assert recorded.signals.num_rows >= runner.steps > 10
+        assert recorded.signals.num_rows >= sim.steps > 10
         assert recorded.summary["state"] == "failed"
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_a_timeout_in_real_time_stops_the_run(pendulum, tmp_path):
-    runner = execute(read_experiment(pendulum(duration="1000 s", extra="timeout: 3 s")), tmp_path / "run", report=False)
-    assert runner.state is State.STOPPED and "time-out" in runner.reason
+    sim = execute(read_experiment(pendulum(duration="1000 s", extra="timeout: 3 s")), tmp_path / "run", report=False)
+    assert sim.state is State.STOPPED and "time-out" in sim.reason

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from animat.simulation.checkpoint import Plan, find_checkpoint
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
 from animat.simulation.resume import resumed
-from animat.simulation.runner import Runner
 from animat.simulation.verify import verify
 
 MS = 1_000_000
@@ -124,8 +124,8 @@ def at(*milliseconds):
 def test_the_mouse_goes_on_as_if_never_interrupted(tmp_path):
     """Also of one that another experiment goes on from: the same until something else happens."""
     assert go("mouse-joystick", tmp_path / "whole", *SMALL, plan=at(200)).state is State.COMPLETED
-    runner = go_on(tmp_path / "whole", tmp_path / "rest")
-    assert runner.state is State.COMPLETED, runner.error
+    sim = go_on(tmp_path / "whole", tmp_path / "rest")
+    assert sim.state is State.COMPLETED, sim.error
     whole = recorded(tmp_path / "whole", 200 * MS)
     assert len(whole["spikes"][0]) > 1000 and len(whole["signals"]) == 10
     assert recorded(tmp_path / "rest", 0) == whole
@@ -152,17 +152,17 @@ def test_the_mouse_goes_on_as_if_never_interrupted(tmp_path):
 def test_everything_that_a_loop_holds_comes_back(pendulum, tmp_path, when):
     """Variables, inputs, controls under a wrench, events that hold on, what was put aside, random numbers."""
     folder = rich(pendulum, duration="300 ms")
-    runner = go(folder, tmp_path / "whole", *COMPACT, plan=at(when))
-    assert runner.state is State.COMPLETED, runner.error
-    assert [bound.problem is not None for bound in runner.loop.functions if bound.function.name == "fails"] == [True]
+    sim = go(folder, tmp_path / "whole", *COMPACT, plan=at(when))
+    assert sim.state is State.COMPLETED, sim.error
+    assert [bound.problem is not None for bound in sim.loop.functions if bound.function.name == "fails"] == [True]
     again = go_on(tmp_path / "whole", tmp_path / "rest")
     assert again.state is State.COMPLETED, again.error
     assert recorded(tmp_path / "rest", 0) == recorded(tmp_path / "whole", when * MS)
     assert len(recorded(tmp_path / "rest", 0)["spikes"][0]) > 5
     names = ("count", "push.past", "push.seen")
     for name in names:
-        assert np.array_equal(again.board.variables[name], runner.board.variables[name])
-    assert again.experiment.part.parameters == runner.experiment.part.parameters == {"gain": 1.0}
+        assert np.array_equal(again.board.variables[name], sim.board.variables[name])
+    assert again.experiment.part.parameters == sim.experiment.part.parameters == {"gain": 1.0}
 
 
 def test_a_run_goes_on_several_times_and_longer(pendulum, tmp_path):
@@ -192,17 +192,17 @@ def test_parameters_and_transfer_functions_may_differ(pendulum, tmp_path):
     """What the experiment says otherwise counts, what it leaves alone is as it was at the checkpoint."""
     folder = rich(pendulum, duration="300 ms")
     go(folder, tmp_path / "whole", *COMPACT, plan=at(80))
-    runner = go_on(tmp_path / "whole", tmp_path / "gain", "parameters.gain=0.5")
-    assert runner.experiment.part.parameters["gain"] == 0.5
+    sim = go_on(tmp_path / "whole", tmp_path / "gain", "parameters.gain=0.5")
+    assert sim.experiment.part.parameters["gain"] == 0.5
     same, other = (recorded(tmp_path / name, 80 * MS, 140 * MS) for name in ("whole", "gain"))
     assert same == other, "the event that lies over the parameter until 140 ms comes first"
     assert recorded(tmp_path / "gain", 140 * MS) != recorded(tmp_path / "whole", 140 * MS)
     text = RICH.replace("def push", "def shove").replace('spike_source("A", "poisson"', 'spike_source("B", "poisson"')
     other = pendulum("other", transfer=text, extra=EVENTS, duration="300 ms")
-    runner = go_on(tmp_path / "whole", tmp_path / "others", *COMPACT, experiment=other)
-    assert runner.state is State.COMPLETED, runner.error
-    assert runner.board.variables["count"] > 5 and "push.seen" not in runner.board.variables
-    names = {device.name for device in runner.board.brains["brain"].devices.values()}
+    sim = go_on(tmp_path / "whole", tmp_path / "others", *COMPACT, experiment=other)
+    assert sim.state is State.COMPLETED, sim.error
+    assert sim.board.variables["count"] > 5 and "push.seen" not in sim.board.variables
+    names = {device.name for device in sim.board.brains["brain"].devices.values()}
     assert "shove.rate" in names and "push.rate" not in names
     assert animat.open_run(tmp_path / "others").manifest["overrides"] == COMPACT
 
@@ -211,11 +211,11 @@ def test_what_nobody_writes_any_more_is_at_rest(pendulum, tmp_path):
     folder = pendulum(duration="200 ms")
     go(folder, tmp_path / "whole", *COMPACT, plan=at(100))
     quiet = "from animat import transfer_function\n\n\n@transfer_function()\ndef nothing(t):\n    pass\n"
-    runner = go_on(
+    sim = go_on(
         tmp_path / "whole", tmp_path / "rest", *COMPACT, experiment=pendulum("quiet", transfer=quiet, duration="200 ms")
     )
-    assert runner.state is State.COMPLETED, runner.error
-    assert not runner.board.bodies["body"].controls.any() and not runner.board.brains["brain"].devices
+    assert sim.state is State.COMPLETED, sim.error
+    assert not sim.board.bodies["body"].controls.any() and not sim.board.brains["brain"].devices
 
 
 def test_edits_and_settings_of_clients_go_on(pendulum, tmp_path):
@@ -264,12 +264,13 @@ def test_a_resumed_run_is_verified_from_its_checkpoint(pendulum, tmp_path):
         return verify(tmp_path / "rest", None, lambda _what, _done: None).verdict
 
     assert verdict() == "identical"
-    about = tmp_path / "whole" / "checkpoints" / "100ms" / "checkpoint.json"
-    content = json.loads(about.read_text())
-    about.write_text(json.dumps({**content, "id": "another"}))
+    go(rich(pendulum, duration="200 ms"), tmp_path / "other", *COMPACT, plan=at(100))
+    place = tmp_path / "whole" / "checkpoints" / "100ms"
+    shutil.rmtree(place)
+    shutil.copytree(tmp_path / "other" / "checkpoints" / "100ms", place)
     with pytest.raises(AnimatError, match="was replaced since"):
         verdict()
-    about.unlink()
+    (place / "checkpoint.json").unlink()
     with pytest.raises(AnimatError, match="went on from a checkpoint that cannot be used any more"):
         verdict()
 
@@ -329,7 +330,7 @@ def test_a_torn_checkpoint_is_never_taken_for_a_whole_one(whole, tmp_path):
     core = place / "brain.brain" / "core.state"
     core.write_bytes(core.read_bytes()[:-1])
     for path in (whole, place):
-        with pytest.raises(AnimatError, match=r"not whole: brain.brain/core.state has \d+ bytes instead of"):
+        with pytest.raises(AnimatError, match=r"is damaged: brain.brain/core.state has \d+ bytes instead of"):
             find_checkpoint(path)
     core.unlink()
     with pytest.raises(AnimatError, match=r"core\.state is missing"):
@@ -346,13 +347,48 @@ def test_a_torn_checkpoint_is_never_taken_for_a_whole_one(whole, tmp_path):
         find_checkpoint(tmp_path / "nothing")
 
 
+def test_a_flipped_bit_anywhere_is_refused(whole):
+    """Whatever file it is in: what was written is what goes on, or nothing does."""
+    place = whole / "checkpoints" / "40ms"
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    assert [str(path.relative_to(place)) for path in files] == [
+        "brain.brain/brain.msgpack",
+        "brain.brain/core.state",
+        "checkpoint.json",
+        "state.msgpack",
+    ]
+    rng = np.random.default_rng(1)
+    for path in files:
+        content = path.read_bytes()
+        for position in rng.integers(0, len(content), 100):
+            damaged = bytearray(content)
+            damaged[position] ^= 1 << rng.integers(8)
+            if path.name == "checkpoint.json" and damaged.split() == content.split():
+                continue
+            path.write_bytes(damaged)
+            with pytest.raises(AnimatError, match=r"is damaged|cannot be read|another version") as caught:
+                find_checkpoint(whole)
+            assert path.name in str(caught.value) or "list of files was changed" in str(caught.value)
+        path.write_bytes(content)
+    assert find_checkpoint(whole).tick == 40 * MS
+
+
+def test_a_checkpoint_without_hashes_is_refused_as_of_another_version(whole):
+    about = whole / "checkpoints" / "40ms" / "checkpoint.json"
+    content = {key: value for key, value in json.loads(about.read_text()).items() if key != "sha256"}
+    files = {name: file["bytes"] for name, file in content["files"].items()}
+    about.write_text(json.dumps({**content, "format": 1, "files": files}))
+    with pytest.raises(AnimatError, match="another version of animat, which kept no hashes of its files; go on with"):
+        find_checkpoint(whole)
+
+
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_run_goes_on(pendulum, tmp_path, monkeypatch):
     def full_disk(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("animat.simulation.checkpoint._bring_to_disk", full_disk)
-    runner = go(rich(pendulum, duration="60 ms"), tmp_path / "run", *COMPACT, plan=at(40))
-    assert runner.state is State.COMPLETED
+    sim = go(rich(pendulum, duration="60 ms"), tmp_path / "run", *COMPACT, plan=at(40))
+    assert sim.state is State.COMPLETED
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
     said = [event["text"] for event in animat.open_run(tmp_path / "run").events if event["kind"] == "message"]
     assert "no checkpoint was taken at 40 ms" in said[-1] and "No space left" in said[-1]
@@ -361,11 +397,11 @@ def test_a_checkpoint_that_cannot_be_written_leaves_nothing_and_the_run_goes_on(
 def test_a_variable_that_cannot_be_kept_is_named(pendulum, tmp_path):
     odd = RICH.replace("variable(np.zeros(3))", "variable(iter(()))").replace("seen.value[1:] +=", "_ =")
     odd = odd.replace("seen.value[1]", "0")
-    runner = go(pendulum(transfer=odd, extra=EVENTS), tmp_path / "run", *COMPACT, plan=at(40))
-    assert runner.state is State.FAILED and runner.steps == 0
-    assert "the variable push.seen cannot be saved: it is a tuple_iterator" in runner.error
+    sim = go(pendulum(transfer=odd, extra=EVENTS), tmp_path / "run", *COMPACT, plan=at(40))
+    assert sim.state is State.FAILED and sim.steps == 0
+    assert "the variable push.seen cannot be saved: it is a tuple_iterator" in sim.error
     later = RICH.replace("    count.value += 1", "    count.value = count.value + 1 if t < 0.03 else open")
-    runner = go(pendulum(transfer=later, extra=EVENTS), tmp_path / "later", *COMPACT, "duration=80 ms", plan=at(20, 60))
+    sim = go(pendulum(transfer=later, extra=EVENTS), tmp_path / "later", *COMPACT, "duration=80 ms", plan=at(20, 60))
     assert [path.name for path in (tmp_path / "later" / "checkpoints").iterdir()] == ["20ms"]
     events = animat.open_run(tmp_path / "later").events
     assert any("the variable count cannot be saved" in str(event.get("text")) for event in events)
@@ -425,9 +461,3 @@ def test_on_the_command_line_ctrl_c_keeps_the_checkpoints(pendulum, tmp_path):
     assert again.returncode == 1 and "the checkpoint lies in this folder" in again.stderr.replace("\n", " ")
     nothing = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert nothing.returncode == 2 and "--resume" in nothing.stderr
-
-
-def test_a_runner_without_a_plan_takes_none(pendulum, tmp_path):
-    runner = Runner(read_experiment(pendulum(), COMPACT), tmp_path / "run")
-    assert not runner.plan and runner.start == 0
-    runner.close()

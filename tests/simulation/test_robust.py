@@ -115,9 +115,9 @@ def test_a_function_that_fails_is_put_aside_and_its_source_rests(pendulum, tmp_p
     transfer = TRANSFER.replace(
         "count.value += 1", f"count.value += 1\n    source.rate = 500.0\n    if 0.03 < t < 0.05: {wrong}"
     )
-    runner = run(pendulum(transfer=transfer), tmp_path / "run")
-    assert runner.state is State.COMPLETED and runner.steps == 10
-    (aside,) = [bound for bound in runner.loop.functions if bound.problem]
+    sim = run(pendulum(transfer=transfer), tmp_path / "run")
+    assert sim.state is State.COMPLETED and sim.steps == 10
+    (aside,) = [bound for bound in sim.loop.functions if bound.problem]
     assert aside.function.name == "feel" and words in aside.problem
     t, rate = animat.open_run(tmp_path / "run").signal("feel.source.rate")
     assert rate[t < 0.05].min() == 500 and rate[t > 0.07].max() == 0
@@ -184,16 +184,16 @@ def test_overlapping_silences_end_with_the_last(pendulum, tmp_path):
 
 
 def test_stop_at_the_beginning_runs_no_step(pendulum, tmp_path):
-    runner = run(pendulum(extra="events: [{at: 0 ms, stop: at once}]"), tmp_path / "run")
-    assert (runner.state, runner.reason, runner.steps) == (State.STOPPED, "at once", 0)
+    sim = run(pendulum(extra="events: [{at: 0 ms, stop: at once}]"), tmp_path / "run")
+    assert (sim.state, sim.reason, sim.steps) == (State.STOPPED, "at once", 0)
 
 
 def test_a_timeout_ends_a_function_that_never_returns(pendulum, tmp_path):
     transfer = TRANSFER.replace("count.value += 1", "count.value += 1\n    while count.value > 20: pass")
     folder = pendulum(transfer=transfer, duration="1000 s", extra="timeout: 4 s")
     began = time.monotonic()
-    runner = run(folder, tmp_path / "run")
-    assert runner.state is State.STOPPED and "time-out" in runner.reason and time.monotonic() - began < 20
+    sim = run(folder, tmp_path / "run")
+    assert sim.state is State.STOPPED and "time-out" in sim.reason and time.monotonic() - began < 20
 
 
 def test_everything_is_readable_as_soon_as_run_returns(pendulum, tmp_path):
@@ -220,10 +220,10 @@ def test_a_folder_in_which_another_simulation_runs_is_left_alone(pendulum, tmp_p
 def test_over_tcp_only_a_client_with_the_runs_keys_gets_in(pendulum, tmp_path):
     seen = {}
 
-    def look(runner):
-        control = json.loads((runner.folder / "control.json").read_text())
+    def look(sim):
+        control = json.loads((sim.folder / "control.json").read_text())
         assert control["commands"].startswith("tcp://127.0.0.1:")
-        with Client(runner.folder) as client:
+        with Client(sim.folder) as client:
             seen["status"] = client.request("status", timeout=5)
         context = zmq.Context()
         stranger = context.socket(zmq.DEALER)
@@ -234,6 +234,6 @@ def test_over_tcp_only_a_client_with_the_runs_keys_gets_in(pendulum, tmp_path):
         seen["stranger"] = stranger.poll(1500)
         context.destroy(linger=0)
 
-    runner = run(pendulum(duration="40 ms"), tmp_path / "run", tcp="127.0.0.1", on_open=look)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = run(pendulum(duration="40 ms"), tmp_path / "run", tcp="127.0.0.1", on_open=look)
+    assert sim.state is State.COMPLETED, sim.error
     assert seen["status"]["state"] == "initialized" and seen["stranger"] == 0

@@ -29,14 +29,14 @@ def quiet(_what, _done):
 def test_a_run_leaves_everything_that_was_promised(pendulum, tmp_path):
     seen = {}
 
-    def look(runner):
-        sockets = [path for path in runner.folder.iterdir() if stat.S_ISSOCK(path.stat().st_mode)]
+    def look(sim):
+        sockets = [path for path in sim.folder.iterdir() if stat.S_ISSOCK(path.stat().st_mode)]
         seen["modes"] = {stat.S_IMODE(path.stat().st_mode) for path in sockets}
-        seen["control"] = stat.S_IMODE((runner.folder / "control.json").stat().st_mode)
+        seen["control"] = stat.S_IMODE((sim.folder / "control.json").stat().st_mode)
         seen["ps"] = subprocess.run(["ps", "-eo", "ppid,args"], capture_output=True, text=True).stdout
 
-    runner = run(pendulum(), tmp_path / "run", on_open=look)
-    assert runner.state is State.COMPLETED, runner.error
+    sim = run(pendulum(), tmp_path / "run", on_open=look)
+    assert sim.state is State.COMPLETED, sim.error
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["steps"] == 10 and summary["simulated_ms"] == 200
     assert summary["state"] == "completed" and summary["wall_s"] > 0 and summary["real_time_factor"] > 0
@@ -77,10 +77,10 @@ def test_one_or_two_threads_at_fixed_virtual_processes_give_identical_spikes(pen
 
 
 def test_recorded_spikes_equal_the_counts(pendulum, tmp_path):
-    runner = run(pendulum(), tmp_path / "run")
+    sim = run(pendulum(), tmp_path / "run")
     recorded = animat.open_run(tmp_path / "run")
-    for place, population in enumerate(runner.infos["brain"].populations):
-        assert len(recorded.spikes_of(population.name)[0]) == runner.recording.counts["brain"][place]
+    for place, population in enumerate(sim.engines.infos["brain"].populations):
+        assert len(recorded.spikes_of(population.name)[0]) == sim.recording.counts["brain"][place]
 
 
 def test_verify_repeats_live_edits_and_settings(pendulum, tmp_path):
@@ -118,8 +118,8 @@ def test_verify_finds_a_difference(pendulum, tmp_path):
 def test_a_pynest_script_is_a_brain(pendulum, tmp_path):
     from conftest import SCRIPT
 
-    runner = run(pendulum(script=SCRIPT), tmp_path / "run")
-    assert runner.state is State.COMPLETED, runner.error
+    sim = run(pendulum(script=SCRIPT), tmp_path / "run")
+    assert sim.state is State.COMPLETED, sim.error
     assert animat.open_run(tmp_path / "run").spikes.num_rows > 20
 
 
@@ -131,8 +131,8 @@ events:
   - {at: 20 ms, set: {neurons: "B[0:5]", I_e: 500 pA}, for: 40 ms}
   - {at: 300 ms, stop: enough}
 """
-    runner = run(pendulum(duration="1 s", extra=extra), tmp_path / "run")
-    assert (runner.state, runner.reason) == (State.STOPPED, "enough")
+    sim = run(pendulum(duration="1 s", extra=extra), tmp_path / "run")
+    assert (sim.state, sim.reason) == (State.STOPPED, "enough")
     recorded = animat.open_run(tmp_path / "run")
     _, ticks = recorded.spikes_of("A")
     times = ticks / 1e6
@@ -178,8 +178,8 @@ events:
 
 
 def test_cutting_a_projection_stops_its_target(pendulum, tmp_path):
-    runner = run(pendulum(extra="events: [{at: 100 ms, cut: A->B}]", duration="300 ms"), tmp_path / "run")
-    assert runner.state is State.COMPLETED, runner.error
+    sim = run(pendulum(extra="events: [{at: 100 ms, cut: A->B}]", duration="300 ms"), tmp_path / "run")
+    assert sim.state is State.COMPLETED, sim.error
     _, ticks = animat.open_run(tmp_path / "run").spikes_of("B")
     assert np.sum(ticks <= 100e6) > 5 and np.sum(ticks > 130e6) == 0
 
@@ -274,8 +274,8 @@ def test_a_brain_on_two_processes_gives_the_run_of_one(pendulum, tmp_path):
     folder = pendulum(extra="events: [{at: 60 ms, silence: A, for: 60 ms}]")
     for processes in (1, 2):
         overrides = [f"brain.processes={processes}", "brain.virtual_processes=2"]
-        runner = run(folder, tmp_path / str(processes), overrides=overrides)
-        assert runner.state is State.COMPLETED, runner.error
+        sim = run(folder, tmp_path / str(processes), overrides=overrides)
+        assert sim.state is State.COMPLETED, sim.error
     one, two = animat.open_run(tmp_path / "1"), animat.open_run(tmp_path / "2")
     assert one.spikes.num_rows > 20 and one.hashes() == two.hashes()
     assert two.manifest["brains"]["brain"]["processes"] == 2

@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from animat.errors import AnimatError
 from animat.studio.doors import Doors, token_from
 from animat.studio.server import check_doors
-from animat.studio.words import arguments, encode, parse_body
+from animat.studio.words import AskedScript, arguments, encode, parse_body, read_call, read_script, write
 
 BASIC = "Basic " + base64.b64encode(b"nest:secret").decode()
 
@@ -126,6 +127,30 @@ def test_json_that_is_none_is_explained_with_its_line() -> None:
     for body in (b"[" * 10**5, b"1" + b"0" * 30, b'"\\ud800"', b"\xff", b"9" * 5000):
         with pytest.raises(AnimatError):
             parse_body(body, "application/json")
+
+
+def test_a_body_of_countless_lists_is_refused_unread() -> None:
+    assert len(parse_body(b"[" + b"[]," * 1000 + b"[]]", "application/json")) == 1001
+    for small in (b"[],", b"{},"):
+        with pytest.raises(AnimatError, match="holds 1,000,001 lists and objects; 500,000 are the most"):
+            parse_body(b"[" + small * 10**6 + b"0]", "application/json")
+
+
+def test_what_a_request_asks_for_is_packed_for_the_brain() -> None:
+    asked = read_call(b'{"args": [[1, 2]], "keys": "V_m", "inspect": null}', "application/json", "nonfinite=literal")
+    assert [msgspec.msgpack.decode(part) for part in (asked.args, asked.kwargs)] == [[[1, 2]], {"keys": "V_m"}]
+    assert asked.inspect is None
+    assert read_call(b"", "", "inspect=getdoc&nonfinite=literal") == read_call(b'{"inspect": "getdoc"}', "", "")
+    assert write(msgspec.msgpack.encode({"data": asked.args}), False) == b'{"data":[[1,2]]}'
+    assert write(msgspec.msgpack.encode([math.inf]), True) == b"[Infinity]"
+
+
+def test_what_is_asked_of_a_script() -> None:
+    assert read_script(b'["a = 1"]', "", "") == AskedScript("a = 1", None, False)
+    assert read_script(b'{"source": "", "return": ["a"]}', "", "") == AskedScript("", ["a"], True)
+    for body, said in ((b"{}", "the text of the script"), (b'{"source": "", "return": 1}', "name of a variable")):
+        with pytest.raises(AnimatError, match=said):
+            read_script(body, "", "")
 
 
 @pytest.mark.parametrize("value", [1e308, math.inf, -math.inf, 0.1, -0.0, 5e-324])

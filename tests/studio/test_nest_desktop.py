@@ -34,7 +34,7 @@ return [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.da
   .filter(trace => trace.mode === 'markers').map(trace => ({x: [...trace.x], y: [...trace.y]}));
 """
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

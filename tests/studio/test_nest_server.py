@@ -284,6 +284,40 @@ def test_the_server_answers_while_a_call_is_under_way(nest: NestClient, server: 
     slow.join()
 
 
+def test_a_large_request_that_is_being_read_holds_nobody() -> None:
+    """The process that reads it is halted until another client has had its answers."""
+    with served() as running, running.client() as other:
+        assert _raw(running, "POST", "/api/GetStatus", b"[" + b"1," * 50_000 + b"1]")[0] == 400
+        (reader,) = (one for one in psutil.Process(running.process.pid).children() if "reader" in one.name())
+        reader.suspend()
+        done: list[tuple[int, bytes]] = []
+        body = b'{"nodes": [' + b"[]," * 400_000 + b"[]]}"
+        large = Thread(target=lambda: done.append(_raw(running, "POST", "/api/GetStatus", body)))
+        large.start()
+        assert other.Create("iaf_psc_alpha", 2) == [1, 2]
+        other.Simulate(10.0)
+        assert not done
+        reader.resume()
+        large.join()
+        assert done[0][0] == 400
+        assert other.get_kernel_status("network_size") == 2
+
+
+def test_a_large_answer_that_is_being_written_holds_nobody() -> None:
+    with served() as running, running.client() as other:
+        assert other.Create("iaf_psc_alpha", 20_000) == list(range(1, 20_001))
+        (reader,) = (one for one in psutil.Process(running.process.pid).children() if "reader" in one.name())
+        reader.suspend()
+        done: list[tuple[int, bytes]] = []
+        large = Thread(target=lambda: done.append(_raw(running, "GET", "/api/GetNodes")))
+        large.start()
+        assert other.get_kernel_status("network_size") == 20_000
+        assert not done
+        reader.resume()
+        large.join()
+        assert done == [(200, json.dumps(list(range(1, 20_001)), separators=(",", ":")).encode())]
+
+
 ALONE = [
     "if nest.Rank() == 1: raise ValueError('only here')",
     "if nest.Rank() == 1: raise ValueError('only here')\nnest.Create('iaf_psc_alpha')\nnest.Simulate(100.0)",

@@ -82,7 +82,7 @@ def test_units_are_converted():
         (lambda: spike_sink("A", "leaky_integrator"), "leaky_integrator_alpha"),
         (lambda: spike_sink("A", "poisson"), "unknown spike sink"),
         (lambda: spike_source("A", "poisson", rat=3), "Did you mean 'rate'"),
-        (lambda: spike_source("A", "poisson", rate="5 mV"), "not in Hz"),
+        (lambda: spike_source("A", "poisson", rate="5 mV"), "is a voltage, not a rate"),
         (lambda: spike_source("A", "poisson", rate=-1), "at least 0"),
         (lambda: spike_source("A", "poisson", delay="0 ms"), "longer than 0 ms"),
         (lambda: spike_sink("A", "population_rate", reduce="median"), "mean, sum"),

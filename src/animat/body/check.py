@@ -58,10 +58,26 @@ def _problems(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
     for name in objects:
         if name in (*links, "world"):
             yield "objects", name, AnimatError(f"{name!r} is already the name of a link")
+    yield from _out_of_place(model)
     if model.source is None:
         yield from _unknown(model, links, objects)
         yield from _tree(model, links)
     yield from _numbers(model)
+
+
+def _out_of_place(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
+    """Yield entries that the kind of the model has no place for, so that none is passed over in silence."""
+    kind = "described" if model.source is None else model.source.kind
+    for section in ("links", "joints"):
+        for part in getattr(model, section):
+            if model.source is not None:
+                what = f"{part.name!r}: a {kind} file has its own {section}; add {section} there"
+                yield section, part.name, AnimatError(what)
+    if model.keyframe is not None and kind != "mjcf":
+        yield "keyframe", "", AnimatError(f"keyframe {model.keyframe!r}: only MJCF files have keyframes")
+    if model.base is not None and kind != "urdf":
+        what = f"base: {model.base} says whether a URDF file is welded to the world; this body has joints that say so"
+        yield "base", "", AnimatError(what)
 
 
 def _unknown(model: BodyModel, links: list[str], objects: list[str]) -> Iterator[tuple[str, str, AnimatError]]:
@@ -136,6 +152,16 @@ def _numbers(model: BodyModel) -> Iterator[tuple[str, str, AnimatError]]:
             )
         if not any(joint.axis):
             yield "joints", joint.name, AnimatError(f"{joint.name}: the axis must not be zero")
+        if joint.kind in ("fixed", "free") and (joint.limits is not None or joint.damping or joint.stiffness):
+            what = f"{joint.name}: a {joint.kind} joint has no limits, damping or stiffness"
+            yield "joints", joint.name, AnimatError(what)
+    for link in model.links:
+        if any(link.inertia) and not link.mass:
+            yield "links", link.name, AnimatError(f"{link.name}: an inertia needs a mass")
+    for actuator in model.actuators:
+        if actuator.damping and actuator.kind != "position":
+            what = f"{actuator.name}: only a position actuator has damping; a {actuator.kind}'s is its joint's"
+            yield "actuators", actuator.name, AnimatError(what)
     for muscle in model.muscles:
         if len(muscle.path) < 2:
             yield "muscles", muscle.name, AnimatError(f"{muscle.name}: a path needs at least two points")

@@ -177,7 +177,7 @@ def _check_reply(reply: BodyReply, info: BodyInfo) -> None:
     assert reply.poses.shape == (len(info.links), 7), f"poses have shape {reply.poses.shape}"
     lengths = np.linalg.norm(reply.poses[:, 3:], axis=1)
     assert np.allclose(lengths, 1.0, atol=1e-6), "a pose's quaternion has not the length 1"
-    points = sum(info.scene.muscle_points)
+    points = sum(info.scene.muscle_points) + sum(cord.points for cord in info.scene.cords)
     assert reply.paths.shape == (points, 3), f"paths have shape {reply.paths.shape}, expected ({points}, 3)"
     shapes = {port.name: port.shape for port in info.images}
     for name, image in reply.images.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import re
 import types
 import typing
@@ -15,6 +16,7 @@ import msgspec
 import yaml
 
 from animat.body.check import SECTIONS, check_model
+from animat.body.files import model_kind, named_files
 from animat.body.model import BodyModel, SourceFile, Unit
 from animat.body.pose import quaternion
 from animat.errors import AnimatError, unknown_name
@@ -23,7 +25,14 @@ from animat.units import quantity, ticks
 __all__ = ["load_body"]
 
 #: Entries of an experiment's `model:` beside the options that a body declares.
-_SETTINGS = ("timestep", "gravity", "activation_dynamics", "eyes")
+_SETTINGS = ("timestep", "gravity", "keyframe", "base", "activation_dynamics", "eyes")
+
+#: Endings of model files that no engine here reads, and what converts them.
+_NOT_READ = {
+    ".sdf": "for example with sdformat_mjcf (`sdformat2mjcf`)",
+    ".world": "for example with sdformat_mjcf (`sdformat2mjcf`)",
+    ".xacro": "with `xacro robot.urdf.xacro > robot.urdf`",
+}
 
 
 def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> BodyModel:
@@ -34,7 +43,8 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
     spec
         A path, or a mapping with `library` (a shipped body) or `file`: a folder with `body.yaml`, such a file, an MJCF
         or URDF file (`.xml`, `.mjcf`, `.urdf`) or an OpenSim file (`.osim`). Other entries choose among the options
-        that the file declares, or replace its `timestep`, `gravity`, `activation_dynamics` or `eyes`.
+        that the file declares, or replace its `timestep`, `gravity`, `keyframe`, `base`, `activation_dynamics` or
+        `eyes`.
     base
         The folder that `file` is relative to.
 
@@ -138,16 +148,15 @@ class _Reader:
         path = self.path.parent / str(name)
         if not path.is_file():
             raise self._error(f"there is no file {name}", ("file",))
-        text = path.read_bytes()
-        kind = {".urdf": "urdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}.get(path.suffix)
-        if kind == "mjcf" and re.search(rb"<robot[\s>]", text):
-            kind = "urdf"
+        kind = model_kind(path)
         if kind is None:
-            raise self._error(f"{name}: a body is a .yaml, .xml, .mjcf, .urdf or .osim file", ("file",))
-        digest = hashlib.sha256(text)
-        for named in sorted(set(re.findall(rb"""(?:file|filename)\s*=\s*["']([^"']+)["']""", text))):
-            for found in sorted(path.parent.rglob(Path(named.decode(errors="replace")).name)):
-                digest.update(found.read_bytes())
+            what = f"{name}: a body is a .yaml, .xml, .mjcf, .urdf or .osim file"
+            if path.suffix in _NOT_READ:
+                what += f"; convert the {path.suffix} file to one of them, {_NOT_READ[path.suffix]}"
+            raise self._error(what, ("file",))
+        digest = hashlib.sha256(path.read_bytes())
+        for item in sorted(named_files(path), key=lambda item: os.path.relpath(item.path, path.parent)):
+            digest.update(item.path.read_bytes())
         return SourceFile(kind=kind, path=str(path.resolve()), sha256=digest.hexdigest())  # type: ignore[arg-type]
 
     def _parse(self) -> dict[str, Any]:

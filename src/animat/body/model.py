@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 __all__ = [
+    "EARTH",
     "Actuator",
     "BodyModel",
     "Closure",
@@ -53,12 +54,15 @@ Inertia = Annotated[float, Unit(("kg m^2",))]
 Acceleration = Annotated[float, Unit(("m / s^2",))]
 Speed = Annotated[float, Unit(("rad / s", "m / s"))]
 
+Gravity = tuple[Acceleration, Acceleration, Acceleration]
 Place = tuple[Metres, Metres, Metres]
 Direction = tuple[Number, Number, Number]
 Quaternion = tuple[Number, Number, Number, Number]
 Colour = tuple[Number, Number, Number, Number]
 UPRIGHT: Quaternion = (1.0, 0.0, 0.0, 0.0)
 ORIGIN: Place = (0.0, 0.0, 0.0)
+#: Gravity where a body says nothing, in m/s^2.
+EARTH: Gravity = (0.0, 0.0, -9.81)
 
 
 class ModelShape(msgspec.Struct, frozen=True, kw_only=True):
@@ -273,19 +277,29 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BodyModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A body and its world; parts may be added to a `source` file and name what is in it."""
+    """A body and its world; parts may be added to a `source` file and name what is in it.
+
+    What is None is left to a source file.
+    """
 
     name: str
     source: SourceFile | None = None
-    gravity: tuple[Acceleration, Acceleration, Acceleration] = (0.0, 0.0, -9.81)
-    #: Time step of engines with a fixed one; None leaves it to a source file, else 0.5 ms.
+    #: A described body's is `EARTH`.
+    gravity: Gravity | None = None
+    #: Time step of engines with a fixed one; a described body's is 0.5 ms.
     timestep: Ticks | None = None
+    #: The keyframe of an MJCF file to start from; None is the reference pose.
+    keyframe: str | None = None
+    #: Whether the root of a URDF file is free to move or welded to the world; None is free where it has a mass and is
+    #: not called "world".
+    base: Literal["free", "fixed"] | None = None
     links: tuple[Link, ...] = ()
     joints: tuple[Joint, ...] = ()
     closures: tuple[Closure, ...] = ()
     muscles: tuple[Muscle, ...] = ()
-    #: Whether a muscle's control is its excitation, which activation follows, or the activation itself.
-    activation_dynamics: bool = False
+    #: Whether a muscle's control is its excitation, which activation follows, or the activation itself, as in a
+    #: described body.
+    activation_dynamics: bool | None = None
     actuators: tuple[Actuator, ...] = ()
     drives: tuple[Drive, ...] = ()
     contacts: tuple[Contact, ...] = ()

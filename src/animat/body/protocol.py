@@ -8,11 +8,12 @@ Port names are `quantity/part`, for example ``activation/Humerus3``, ``effort/jo
 ``wrench/joystick``, ``actuator/left_motor``, ``colour/screen``, ``clamp/Humerus3`` (controls) and ``length/Humerus3``,
 ``speed/Humerus3``, ``force/Humerus3``, ``angle/radius_foot``, ``velocity/radius_foot``, ``position/joystick``,
 ``contact/lickometer``, ``closure/foot_joystick``, ``image/eye`` (sensors). ``clamp/MUSCLE`` alone may be NaN: not
-clamped.
+clamped. ``applied/MOTOR`` reads what of the control of a motor with a range was applied.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import msgspec
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from animat.body.model import BodyModel
 
-__all__ = ["BodyEngine", "BodyInfo", "BodyReply", "Port", "Scene", "Shape"]
+__all__ = ["BodyEngine", "BodyInfo", "BodyReply", "Cord", "Port", "Scene", "Shape"]
 
 
 class Port(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +42,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def size(self) -> int:
         """Numbers in one value."""
-        return int(np.prod(self.shape, dtype=int))
+        return math.prod(self.shape)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,11 +62,20 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     faces: bytes = b""
 
 
+class Cord(msgspec.Struct, frozen=True, kw_only=True):
+    """A cord through a number of moving points, such as a tendon that a motor pulls; its radius in m."""
+
+    points: int
+    radius: float
+    colour: tuple[float, float, float, float] = (0.7, 0.7, 0.7, 1.0)
+
+
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """What a viewer draws, sent once: shapes on links, and how many points each muscle's path has."""
+    """What a viewer draws, sent once: shapes on links, how many points each muscle's path has, and other cords."""
 
     shapes: tuple[Shape, ...]
     muscle_points: tuple[int, ...] = ()
+    cords: tuple[Cord, ...] = ()
     #: Centre (x, y, z) and radius in m of what is worth looking at.
     focus: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 1.0)
 
@@ -88,6 +98,8 @@ class BodyInfo(msgspec.Struct, frozen=True, kw_only=True):
     joints: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     scene: Scene = Scene(shapes=())
+    #: What of a model file is not used, or was read in a way that a user may not expect.
+    remarks: tuple[str, ...] = ()
 
     def rest(self) -> NDArray[np.float64]:
         """Return the flat control vector at rest."""
@@ -98,7 +110,7 @@ class BodyReply(msgspec.Struct, kw_only=True):
     """State at the end of an advance.
 
     `sensors` is the flat vector; `poses` (links, 7): position in m and quaternion (w, x, y, z) of every link in
-    the world; `paths` (points, 3): the muscles' path points one muscle after another; `images` new
+    the world; `paths` (points, 3): the muscles' path points one muscle after another, then the cords'; `images` new
     pictures by port name, uint8 (height, width, channels).
     """
 

@@ -22,6 +22,7 @@ import msgspec
 from animat.brain.distributions import scaled
 from animat.brain.network import Drive, Network, Population, Projection
 from animat.errors import AnimatError, unknown_name
+from animat.missing import missing
 
 __all__ = ["KNOBS", "Adjustment", "adjusted", "read_adjustments"]
 
@@ -110,13 +111,13 @@ def read_adjustments(path: str | Path) -> list[Adjustment]:
     """
     path = Path(path)
     if not path.is_file():
-        raise AnimatError("this table of adjustments does not exist", file=path)
+        raise missing("table of adjustments", path, lambda entry: entry.suffix == ".csv")
     found = []
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
-        missing = [column for column in ("knob", "name", "new") if column not in (rows.fieldnames or ())]
-        if missing:
-            raise AnimatError(f"a table of adjustments needs the column {missing[0]!r}", file=path, line=1)
+        absent = [column for column in ("knob", "name", "new") if column not in (rows.fieldnames or ())]
+        if absent:
+            raise AnimatError(f"a table of adjustments needs the column {absent[0]!r}", file=path, line=1)
         for row in rows:
             knob, name, new = ((row[column] or "").strip() for column in ("knob", "name", "new"))
             kind, _, weight = map(str.strip, knob.partition(" of "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,16 @@ from typing import cast
 import msgspec
 import numpy as np
 
-from animat.brain.network import Constant, Drive, FixedIndegree, Network, Population, Projection, Uniform
+from animat.brain.network import (
+    RELAY_MODELS,
+    Constant,
+    Drive,
+    FixedIndegree,
+    Network,
+    Population,
+    Projection,
+    Uniform,
+)
 from animat.brain.protocol import (
     SHARD_DTYPE,
     BrainEngine,
@@ -22,6 +32,7 @@ from animat.brain.protocol import (
     BrainSettings,
     Change,
     Device,
+    ProjectionName,
     SavingEngine,
     Selection,
 )
@@ -83,6 +94,8 @@ def check_brain_engine(make_engine: MakeEngine, network: Network | None = None, 
         _counts,
         _wrong_names,
         _get_set,
+        _cuts,
+        _cuts_onto_relays,
         _sources,
         _each,
         _save_restore,
@@ -110,24 +123,33 @@ class _Case:
             yield engine
 
     @contextmanager
-    def opened(self, seed: int = 1, shard: Path | None = None) -> Iterator[tuple[BrainEngine, BrainInfo]]:
-        """Do the same, and say what `load` returned."""
-        settings = BrainSettings(
+    def unloaded(self) -> Iterator[BrainEngine]:
+        """Make an engine, and close it in the end, twice."""
+        engine = self.make()
+        try:
+            yield engine
+        finally:
+            engine.close()
+            engine.close()
+
+    def settings(self, seed: int = 1, shard: Path | None = None) -> BrainSettings:
+        """Return how it is run."""
+        return BrainSettings(
             seed=seed,
             step=_STEP,
             processes=self.processes,
             record=("*",) if shard else (),
             shard=None if shard is None else str(shard),
         )
-        engine = self.make()
-        try:
-            info = engine.load(self.network, settings, lambda _what, _done: None)
+
+    @contextmanager
+    def opened(self, seed: int = 1, shard: Path | None = None) -> Iterator[tuple[BrainEngine, BrainInfo]]:
+        """Do the same, and say what `load` returned."""
+        with self.unloaded() as engine:
+            info = engine.load(self.network, self.settings(seed, shard), lambda _what, _done: None)
             sizes = {population.name: population.size for population in self.network.populations}
             _require(info.sizes() == sizes, f"load returns population sizes {info.sizes()}, expected {sizes}")
             yield engine, info
-        finally:
-            engine.close()
-            engine.close()
 
 
 def _run(engine: BrainEngine, steps: int, first: int = 0, changes: list[Change] | None = None) -> list[BrainReply]:
@@ -146,18 +168,14 @@ def _spikes(replies: list[BrainReply], devices: list[int]) -> list[tuple[bytes, 
 
 
 def _checks(case: _Case) -> None:
-    engine = case.make()
-    try:
-        engine.check(case.network)
+    with case.unloaded() as engine:
+        _require(not engine.check(case.network), "check refuses a network that can be built")
         wrong = msgspec.structs.replace(case.network.populations[0], model="no_such_model")
-        try:
-            engine.check(msgspec.structs.replace(case.network, populations=(wrong, *case.network.populations[1:])))
-        except AnimatError as error:
-            _require("no_such_model" in error.what, "check does not name the model that does not exist")
-        else:
-            _require(False, "check passes a model that does not exist")
-    finally:
-        engine.close()
+        faults = engine.check(msgspec.structs.replace(case.network, populations=(wrong, *case.network.populations[1:])))
+        _require(bool(faults), "check passes a model that does not exist")
+        where, what = faults[0]
+        _require("no_such_model" in what, "check does not name the model that does not exist")
+        _require(where[:2] == ("populations", 0), "check does not say which population is wrong")
 
 
 def _same_seed(case: _Case) -> None:
@@ -281,6 +299,60 @@ def _get_set(case: _Case) -> None:
         engine.set(first, {"silent": False})
         fired = sum(reply.counts[0] for reply in _run(engine, 5, 1))
         _require(fired > 0, "a population that is silent no more does not fire")
+
+
+def _cuts(case: _Case) -> None:
+    """Check, of an engine that can cut, that what has left a source arrives, and that all comes back when it is healed.
+
+    At a multiple of the smallest delay a cut is, for its targets, what silence of its sources is.
+    """
+    first, second = (population.name for population in case.network.populations)
+    joined = ProjectionName(first, second)
+    with case.opened() as (engine, info):
+        if "cut" not in info.capabilities:
+            return
+        _refused(
+            lambda: engine.set(ProjectionName(second, first), {"cut": True}), "a cut of a projection that is not there"
+        )
+        recorder = engine.attach(_watch(case.network))[1]
+        exchange = round(info.min_delay_ms * 1e6)
+        before, after = exchange // math.gcd(exchange, _STEP), 3 + round(info.max_delay_ms * 1e6) // _STEP
+        _run(engine, before)
+        engine.set(Selection(first), {"silent": True})
+        silent = _run(engine, after, before)
+        engine.reset()
+        _run(engine, before)
+        engine.set(joined, {"cut": True})
+        cut = _run(engine, after, before)
+        same = _spikes(cut, [recorder]) == _spikes(silent, [recorder])
+        _require(same, "a cut loses spikes that had left their source, or lets through what left later")
+        _require(cut[-1].counts[1] == 0, f"the projection {first}->{second} transmits although it is cut")
+        engine.set(joined, {"cut": False})
+        healed = sum(reply.counts[1] for reply in _run(engine, 5, before + after))
+        _require(healed > 0, f"the projection {first}->{second} does not transmit when its cut is undone")
+
+
+def _cuts_onto_relays(case: _Case) -> None:
+    """Check that a cut onto relays, which take no notice of weights, stops them, too."""
+    neurons, rest = case.network.populations
+    relays = Population(name=rest.name, model=RELAY_MODELS[0], size=rest.size)
+    joined = Projection(
+        pre=neurons.name, post=rest.name, rule=FixedIndegree(indegree=1), weight=Constant(1.0), delay_ms=1.0
+    )
+    network = Network(name="relays", populations=(neurons, relays), projections=(joined,))
+    with case.unloaded() as engine:
+        try:
+            engine.check(network)
+        except AnimatError:
+            return
+        info = engine.load(network, case.settings(), lambda _what, _done: None)
+        if "cut" not in info.capabilities:
+            return
+        _run(engine, 2)
+        for first, cut in ((2, True), (5, False)):
+            engine.set(ProjectionName(neurons.name, rest.name), {"cut": cut})
+            fired = _run(engine, 3, first)[-1].counts[1]
+            _require((fired == 0) == cut, f"a projection onto relays, of which `cut` is {cut}, does not keep to it")
 
 
 def _sources(case: _Case) -> None:

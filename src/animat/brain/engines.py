@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from animat.brain.compact.capabilities import capability_faults as compact_faults
 from animat.brain.compact.memory import expected_memory_bytes as compact_bytes
 from animat.brain.compact.settings import read_settings
 from animat.brain.nest.memory import expected_memory_bytes as nest_bytes
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError, unknown_name
 
@@ -21,13 +22,15 @@ class EngineKind:
     """A brain engine.
 
     `worker` is the module that a worker serves, `needs` what must be importable for it, `memory_bytes` what all its
-    processes will take for a network, `check_options` raises for settings that it does not have.
+    processes will take for a network, `check_options` raises for settings that it does not have, `faults` are what it
+    cannot build of a network, as far as that is known without starting it.
     """
 
     worker: str
     needs: str
     memory_bytes: Callable[[Network, BrainSettings], float]
     check_options: Callable[[Mapping[str, object]], object]
+    faults: Callable[[Network], Iterable[Fault]] = lambda _network: ()
     #: Whether it can hold a brain in several processes, and run scripts.
     processes: bool = True
     scripts: bool = True
@@ -52,6 +55,7 @@ ENGINES = {
         needs="animat.brain.compact._core",
         memory_bytes=lambda network, settings: compact_bytes(network, settings.options, settings.threads),
         check_options=read_settings,
+        faults=compact_faults,
         processes=False,
         scripts=False,
         saves=True,

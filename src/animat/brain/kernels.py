@@ -37,9 +37,14 @@ class AxisFactors(msgspec.Struct, frozen=True):
     draws: NDArray[np.int64]
 
 
-def axis_factors(rule: PairwiseBernoulli, pre: Lattice, post: Lattice, axis: int) -> AxisFactors:
-    """Return the factors of a rule along axis 0, 1 or 2, for lattices and kernels that have such factors."""
-    source, target = pre.axis(axis)[:, None], post.axis(axis)[None, :]
+def axis_factors(
+    rule: PairwiseBernoulli, pre: Lattice, post: Lattice, axis: int, targets: slice = slice(None)
+) -> AxisFactors:
+    """Return the factors of a rule along axis 0, 1 or 2, for lattices and kernels that have such factors.
+
+    `targets` are the points of the target lattice that are wanted.
+    """
+    source, target = pre.axis(axis)[:, None], post.axis(axis)[None, targets]
     apart = _apart(source, target, _period(post, axis))
     chance = np.ones_like(apart)
     if isinstance(rule.p, Gaussian) and axis < 2:

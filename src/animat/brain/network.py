@@ -48,6 +48,7 @@ __all__ = [
     "Distribution",
     "Drive",
     "Explicit",
+    "Fault",
     "FixedIndegree",
     "Gaussian",
     "Lattice",
@@ -81,6 +82,10 @@ RELAY_MODELS = ("parrot_neuron", "parrot_neuron_ps")
 
 #: Neurons of one population: spikes name them by an index of 32 bits.
 MOST_NEURONS = 2**32 - 1
+
+#: What is wrong in a description, and where: names of entries as `network.yaml` has them and places in lists, such as
+#: ``("projections", 3, "weight")``.
+Fault = tuple[tuple[str | int, ...], str]
 
 #: A delay in ms: the same for all synapses of a projection, drawn for each, or listed with listed pairs.
 Delay = float | Uniform | Normal | LogNormal | Values
@@ -191,8 +196,8 @@ def check_network(network: Network) -> None:
         raise AnimatError(fault)
 
 
-def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield where (such as ``("projections", 3)``) and what is wrong, in order."""
+def network_faults(network: Network) -> Iterator[Fault]:
+    """Yield what no engine could build, in order."""
     if not network.populations:
         yield ("populations",), f"network {network.name!r} has no population"
     known: dict[str, Population] = {}
@@ -201,14 +206,14 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
         where = ("populations", place)
         if population.name in known:
             yield where, f"two populations are called {population.name!r}; names must differ"
-        for fault in _population_faults(population):
-            yield where, f"population {population.name!r}: {fault}"
+        for entry, fault in _population_faults(population):
+            yield (*where, *entry), f"population {population.name!r}: {fault}"
         known[population.name] = population
         if isinstance(population.layout, Random):
             other = places.setdefault((population.layout.seed, population.layout.lower), population.name)
             if other != population.name:
                 yield (
-                    where,
+                    (*where, "layout"),
                     (
                         f"population {population.name!r}: its random places begin with those of {other!r}; give "
                         "its layout another seed"
@@ -217,13 +222,13 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
     taus: dict[str, float] = {}
     for place, projection in enumerate(network.projections):
         where = ("projections", place)
-        for fault in _projection_faults(projection, known):
-            yield where, f"projection {projection.name}: {fault}"
+        for entry, fault in _projection_faults(projection, known):
+            yield (*where, *entry), f"projection {projection.name}: {fault}"
         if isinstance(projection.synapse, Stdp):
             tau = projection.synapse.tau_minus_ms
             if taus.setdefault(projection.post, tau) != tau:
                 yield (
-                    where,
+                    (*where, "synapse", "stdp", "tau_minus"),
                     (
                         f"projection {projection.name}: tau_minus is {tau:g} ms here and {taus[projection.post]:g} ms "
                         f"in another one; it belongs to the neurons of {projection.post} and must be the same"
@@ -231,62 +236,68 @@ def network_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], st
                 )
 
 
-def _population_faults(population: Population) -> Iterator[str]:
+def _population_faults(population: Population) -> Iterator[Fault]:
     if not population.name:
-        yield "needs a name"
+        yield (), "needs a name"
     if not population.model:
-        yield "needs a neuron model"
+        yield ("model",), "needs a neuron model"
     if population.size < 1:
-        yield f"size must be at least 1, got {population.size}"
+        yield ("size",), f"size must be at least 1, got {population.size}"
         return
     if population.size > MOST_NEURONS:
-        yield f"size must be at most {MOST_NEURONS:,}, the neurons that an index of 32 bits can tell apart"
+        yield (
+            ("size",),
+            f"size must be at most {MOST_NEURONS:,}, the neurons that an index of 32 bits can tell apart",
+        )
         return
     if population.full_size is not None and population.full_size < 1:
-        yield f"full size must be at least 1, got {population.full_size}"
+        yield ("full_size",), f"full size must be at least 1, got {population.full_size}"
     for name, value in population.params.items():
         if not all(math.isfinite(number) for number in (value if isinstance(value, list) else [value])):
-            yield f"parameter {name} must be finite, got {value}"
+            yield ("params", name), f"parameter {name} must be finite, got {value}"
     for name, distribution in population.initial.items():
-        yield from (f"initial {name}: {fault}" for fault in distribution_faults(distribution, population.size))
+        for fault in distribution_faults(distribution, population.size):
+            yield ("initial", name), f"initial {name}: {fault}"
     if population.layout is not None:
-        yield from layout_faults(population.layout, population.size)
+        yield from ((("layout",), fault) for fault in layout_faults(population.layout, population.size))
     if population.drive is not None:
-        yield from _drive_faults(population.drive, population.size)
+        yield from ((("drive", *entry), fault) for entry, fault in _drive_faults(population.drive, population.size))
 
 
-def _drive_faults(drive: Drive, size: int) -> Iterator[str]:
+def _drive_faults(drive: Drive, size: int) -> Iterator[Fault]:
     if not (math.isfinite(drive.rate_hz) and drive.rate_hz >= 0):
-        yield f"drive rate must not be negative, got {drive.rate_hz} Hz"
+        yield ("rate",), f"drive rate must not be negative, got {drive.rate_hz} Hz"
     if not (math.isfinite(drive.start_ms) and drive.start_ms >= 0):
-        yield f"drive start must not be negative, got {drive.start_ms} ms"
+        yield ("start",), f"drive start must not be negative, got {drive.start_ms} ms"
     if not math.isfinite(drive.weight):
-        yield f"drive weight must be a number, got {drive.weight}"
+        yield ("weight",), f"drive weight must be a number, got {drive.weight}"
     if drive.neurons is not None and not 0 <= drive.neurons[0] < drive.neurons[1] <= size:
-        yield f"drive neurons must be a range within 0 to {size}, got {list(drive.neurons)}"
-    yield from _delay_faults(drive.delay_ms, None)
+        yield ("neurons",), f"drive neurons must be a range within 0 to {size}, got {list(drive.neurons)}"
+    yield from ((("delay",), fault) for fault in _delay_faults(drive.delay_ms, None))
 
 
-def _projection_faults(projection: Projection, known: dict[str, Population]) -> Iterator[str]:
-    unknown = [end for end in (projection.pre, projection.post) if end not in known]
-    for end in unknown:
-        yield unknown_name("population", end, known).what
+def _projection_faults(projection: Projection, known: dict[str, Population]) -> Iterator[Fault]:
+    ends = {"from": projection.pre, "to": projection.post}
+    unknown = {entry: name for entry, name in ends.items() if name not in known}
+    for entry, name in unknown.items():
+        yield (entry,), unknown_name("population", name, known).what
     if unknown:
         return
     pre, post, rule = known[projection.pre], known[projection.post], projection.rule
     pairs = len(rule.sources) if isinstance(rule, Pairs) else None
-    yield from _delay_faults(projection.delay_ms, pairs)
-    yield from (f"weight: {fault}" for fault in distribution_faults(projection.weight, pairs))
-    yield from (f"synapse: {fault}" for fault in synapse_faults(projection.synapse))
-    yield from (f"synapse: {fault}" for fault in weight_faults(projection.synapse, projection.weight))
-    yield from rule_faults(rule, pre.size, post.size, pre.name == post.name)
+    yield from ((("delay",), fault) for fault in _delay_faults(projection.delay_ms, pairs))
+    yield from ((("weight",), f"weight: {fault}") for fault in distribution_faults(projection.weight, pairs))
+    yield from ((("synapse",), f"synapse: {fault}") for fault in synapse_faults(projection.synapse))
+    yield from ((("weight",), f"synapse: {fault}") for fault in weight_faults(projection.synapse, projection.weight))
+    yield from ((("rule",), fault) for fault in rule_faults(rule, pre.size, post.size, pre.name == post.name))
     for population in (pre, post) if needs_layout(rule) else ():
         if population.layout is None:
-            yield f"depends on distance, but population {population.name!r} has no layout"
+            yield ("rule",), f"depends on distance, but population {population.name!r} has no layout"
     if isinstance(projection.synapse, SynapseModel) and projection.synapse.modulated_by not in (None, *known):
-        yield unknown_name("population in modulated_by:", str(projection.synapse.modulated_by), known).what
+        what = unknown_name("population in modulated_by:", str(projection.synapse.modulated_by), known).what
+        yield ("synapse", "model", "modulated_by"), what
     if isinstance(projection.synapse, Stdp) and post.relay:
-        yield f"STDP needs neurons that remember their spikes; {post.name} is a relay"
+        yield ("synapse",), f"STDP needs neurons that remember their spikes; {post.name} is a relay"
 
 
 def _delay_faults(delay_ms: Delay, pairs: int | None) -> Iterator[str]:

@@ -35,13 +35,13 @@ from typing import Any
 
 import msgspec
 
-from animat.brain.network import Constant, Distribution, Network, Values, network_faults, weight_unit
+from animat.brain.network import Constant, Distribution, Fault, Network, Values, network_faults, weight_unit
 from animat.brain.numbers import Numbers
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 from animat.yaml_lines import KeyPath, Located, dump_yaml, load_yaml, parse_yaml
 
-__all__ = ["parse_network", "read_network", "write_network"]
+__all__ = ["fault_in_file", "parse_network", "read_network", "write_network"]
 
 #: Endings of field names that say the unit of a value; in the file the unit stands with the value.
 SUFFIXES = {"_mm": "mm", "_ms": "ms", "_hz": "Hz"}
@@ -79,6 +79,13 @@ def parse_network(text: str, file: str | Path = "network.yaml") -> Network:
     return _network(parse_yaml(text, file))
 
 
+def fault_in_file(fault: Fault, path: str | Path) -> AnimatError:
+    """Return the error for what is wrong with the network of a `network.yaml`, at its line."""
+    source = load_yaml(path)
+    where, what = fault
+    return source.error(what, _places(list(source.data["populations"]))(where))
+
+
 def write_network(network: Network) -> str:
     """Return the text of a `network.yaml` that reads back as the same network."""
     content = _plain(network, None)
@@ -94,20 +101,25 @@ def _network(source: Located) -> Network:
             raise source.error("a population's name is its key; remove this entry", ("populations", name, "name"))
     content["populations"] = [{"name": name, **item} for name, item in populations.items()]
     content.setdefault("name", source.file.stem)
-    keys = list(populations)
-
-    def line_of(path: KeyPath) -> KeyPath:
-        match path:
-            case ("populations", int(place), *rest):
-                return ("populations", keys[place], *rest)
-        return path
-
-    network: Network = _struct(_Reader(source, line_of), Network, content, ())
+    place_of = _places(list(populations))
+    network: Network = _struct(_Reader(source, place_of), Network, content, ())
     for path, fault in network_faults(network):
-        raise source.error(fault, line_of(path))
+        raise source.error(fault, place_of(path))
     for place, item in enumerate(content.get("projections") or ()):
         _check_weight(source, network, place, item["weight"], ("projections", place, "weight"))
     return network
+
+
+def _places(names: Sequence[str]) -> Callable[[KeyPath], KeyPath]:
+    """Return where an entry stands in the file, whose populations of these names are a map instead of a list."""
+
+    def place_of(path: KeyPath) -> KeyPath:
+        match path:
+            case ("populations", int(place), *rest):
+                return ("populations", names[place], *rest)
+        return path
+
+    return place_of
 
 
 class _Reader(typing.NamedTuple):
@@ -167,7 +179,8 @@ def _unit(field: str, inherited: str | None = None) -> str | None:
 def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | None) -> Any:
     """Return `value` as the annotated type `kind`; numbers in `unit`."""
     choices = typing.get_args(kind) if typing.get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
-    choices = tuple(choice for choice in choices if choice is not Numbers)
+    never = (Numbers,) if unit in (None, "model") else (Numbers, bool)
+    choices = tuple(choice for choice in choices if choice not in never)
     if value is None and types.NoneType in choices:
         return None
     tagged = {_tag(choice): choice for choice in choices if _tag(choice) and choice is not Values}
@@ -278,8 +291,9 @@ def _model_number(value: Any, units: Sequence[str]) -> float:
     for unit in units:
         try:
             return quantity(value, unit)
-        except AnimatError:
-            continue
+        except AnimatError as error:
+            if len(units) == 1:
+                raise AnimatError(f"{error.what}, or a number in {unit}") from None
     raise AnimatError(f"cannot read {value!r}; write a number in the model's unit, or text with {' or '.join(units)}")
 
 

@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.errors import AnimatError, unknown_name
+from animat.ticks import format_time
 
 __all__ = [
     "BrainEngine",
@@ -128,10 +129,14 @@ class Device(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class BrainScript(msgspec.Struct, frozen=True):
-    """A PyNEST or PyNN script that leaves a dictionary `populations`; `kind` is "pynest" or "pynn"."""
+    """A PyNEST or PyNN script that leaves a dictionary `populations`; `kind` is "pynest" or "pynn".
+
+    `args` are its command line: ``sys.argv`` is the path and these.
+    """
 
     path: str
     kind: str
+    args: tuple[str, ...] = ()
 
 
 class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,15 +163,16 @@ class BrainSettings(msgspec.Struct, frozen=True, kw_only=True):
     def check_step(self) -> None:
         """Raise if the step is no multiple of the resolution."""
         if self.step % self.resolution:
-            raise AnimatError(f"the step ({self.step} ns) must be a multiple of the resolution ({self.resolution} ns)")
+            step, resolution = format_time(self.step), format_time(self.resolution)
+            raise AnimatError(f"the step ({step}) must be a multiple of the resolution ({resolution})")
 
     def span(self, now: int, until: int) -> int:
         """Return the ticks from `now` to `until`; raises unless they are a positive multiple of the resolution."""
         span = until - now
         if span <= 0 or span % self.resolution:
             raise AnimatError(
-                f"the brain stands at {now} ns and cannot run to {until} ns: "
-                f"the difference must be a positive multiple of its resolution ({self.resolution} ns)"
+                f"the brain stands at {format_time(now)} and cannot run to {format_time(until)}: "
+                f"the difference must be a positive multiple of its resolution ({format_time(self.resolution)})"
             )
         return span
 
@@ -189,7 +195,10 @@ class PopulationInfo(msgspec.Struct, frozen=True):
 
 
 class BrainInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What was built: populations in order, totals, delay range in ms, and the engine; relays are not neurons."""
+    """What was built: populations in order, totals, delay range in ms, and the engine; relays are not neurons.
+
+    `notes` say what a user should know of it, such as a seed that a script sets.
+    """
 
     engine: str
     version: str
@@ -201,6 +210,7 @@ class BrainInfo(msgspec.Struct, frozen=True, kw_only=True):
     build_s: float
     #: Engine abilities beyond the protocol's minimum: "set", "silence", "cut", "save".
     capabilities: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def sizes(self) -> dict[str, int]:
         """Return population sizes by name."""
@@ -241,8 +251,8 @@ class BrainEngine(Protocol):
     any order between steps; `close` at the end, whatever happened. Errors are `AnimatError`.
     """
 
-    def check(self, network: Network) -> None:
-        """Raise for what this engine could not build of a sound network: models, parameters, receptors, synapses."""
+    def check(self, network: Network) -> list[Fault]:
+        """Return what this engine could not build of a sound network: models, parameters, receptors, synapses."""
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain and return what it holds. May take minutes; calls `progress` meanwhile."""
@@ -260,7 +270,7 @@ class BrainEngine(Protocol):
         """Return neuron parameters or state variables, one value per selected neuron."""
 
     def set(self, target: Selection | ProjectionName, values: Mapping[str, float | list[float] | bool]) -> None:
-        """Set parameters. Engine-neutral names: `silent` (bool, neurons), `cut` (bool, projections)."""
+        """Set parameters. Engine-neutral names: `silent` (bool, neurons), `cut` (bool, projections; see `cuts.py`)."""
 
     def reset(self) -> BrainInfo:
         """Return to the state after `load` (same seed), with the attached devices at their initial values."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from animat.brain.engines import cannot_save, engine_kind
 from animat.brain.install import nest_mpi
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.protocol import (
     BrainInfo,
     BrainReply,
@@ -55,7 +55,8 @@ class BrainLink:
     patience_s
         A step that takes longer than this, and than 20 times the slowest so far, hangs: the worker is killed. So does
         the first step after ten times as long, whatever is no step, and the building of a network that does not go on
-        for as long. A script has all the time it takes to build.
+        for as long. A script has all the time it takes to build, while its processes do something: a worker that does
+        nothing at all for the patience hangs in any call.
     """
 
     def __init__(
@@ -104,9 +105,10 @@ class BrainLink:
         """The worker's process."""
         return self._worker.pid
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """See `BrainEngine.check`."""
-        self._patiently("check", network, reply=None)
+        faults: list[Fault] = self._patiently("check", network, reply=list[Fault])
+        return faults
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress = _quiet) -> BrainInfo:
         """See `BrainEngine.load`."""
@@ -114,9 +116,12 @@ class BrainLink:
         network = brain if isinstance(brain, Network) else None
         script = brain if isinstance(brain, BrainScript) else None
         quiet_s = None if network is None else 10 * self._patience_s
-        info: BrainInfo = self._patiently(
-            "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
-        )
+        try:
+            info: BrainInfo = self._patiently(
+                "load", network, script, settings, reply=BrainInfo, limit_s=math.inf, quiet_s=quiet_s
+            )
+        except WorkerDied as error:
+            raise error.at(None if script is None else script.path) from None
         self._quiet_s = quiet_s
         self._capabilities = info.capabilities
         return info
@@ -181,12 +186,12 @@ class BrainLink:
     def save(self, folder: str) -> None:
         """See `SavingEngine.save`."""
         self._check_saves()
-        self._patiently("save", folder, reply=None, limit_s=math.inf)
+        self._patiently("save", folder, reply=None)
 
     def restore(self, folder: str) -> None:
         """See `SavingEngine.restore`."""
         self._check_saves()
-        self._patiently("restore", folder, reply=None, limit_s=math.inf)
+        self._patiently("restore", folder, reply=None)
 
     def _check_saves(self) -> None:
         if "save" not in self._capabilities:

@@ -6,13 +6,11 @@ import math
 from contextlib import suppress
 
 import msgspec
-import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from animat.brain.distributions import mean
 from animat.brain.engines import ENGINES
-from animat.brain.expectation import expected_indegree
+from animat.brain.expectation import indegree_profiles
 from animat.brain.network import (
     AllToAll,
     BoxMask,
@@ -38,6 +36,7 @@ from animat.brain.network import (
     Values,
     check_network,
 )
+from animat.brain.profile import Profile
 from animat.brain.protocol import BrainSettings
 from animat.errors import AnimatError
 
@@ -114,13 +113,13 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
     """
     check_network(network)
     known = {population.name: population for population in network.populations}
-    onto = {name: (np.zeros(population.size), np.zeros(population.size)) for name, population in known.items()}
+    onto = {name: (Profile(population.size), Profile(population.size)) for name, population in known.items()}
     projections = []
     for projection in network.projections:
-        means, variances = expected_indegree(projection, known[projection.pre], known[projection.post])
-        onto[projection.post][0][:] += means
-        onto[projection.post][1][:] += variances
-        projections.append(_projection_row(projection, float(means.sum()), math.sqrt(float(variances.sum()))))
+        means, variances = indegree_profiles(projection, known[projection.pre], known[projection.post])
+        before = onto[projection.post]
+        onto[projection.post] = before[0] + means, before[1] + variances
+        projections.append(_projection_row(projection, means.sum(), math.sqrt(max(0.0, variances.sum()))))
     populations = [_population_row(population, *onto[population.name]) for population in network.populations]
     regions = {}
     for region in dict.fromkeys(population.region for population in network.populations):
@@ -128,8 +127,8 @@ def describe_network(network: Network, virtual_processes: int = 2) -> NetworkSum
         regions[region] = RegionSummary(
             neurons=sum(population.size for population in inside if not population.relay),
             relays=sum(population.size for population in inside if population.relay),
-            synapses=sum(float(onto[population.name][0].sum()) for population in inside),
-            synapses_sd=math.sqrt(sum(float(onto[population.name][1].sum()) for population in inside)),
+            synapses=sum(onto[population.name][0].sum() for population in inside),
+            synapses_sd=math.sqrt(max(0.0, sum(onto[population.name][1].sum() for population in inside))),
         )
     return NetworkSummary(
         name=network.name,
@@ -165,9 +164,7 @@ def check_room(needed: float) -> None:
         )
 
 
-def _population_row(
-    population: Population, means: NDArray[np.float64], variances: NDArray[np.float64]
-) -> PopulationRow:
+def _population_row(population: Population, means: Profile, variances: Profile) -> PopulationRow:
     drive = population.drive
     return PopulationRow(
         name=population.name,
@@ -176,8 +173,8 @@ def _population_row(
         size=population.size,
         full_size=population.full_size or population.size,
         relay=population.relay,
-        indegree=float(means.mean()),
-        indegree_sd=math.sqrt(float(means.var() + variances.mean())),
+        indegree=means.sum() / population.size,
+        indegree_sd=math.sqrt(means.variance() + max(0.0, variances.sum()) / population.size),
         drive_hz=0.0 if drive is None else drive.rate_hz * drive.count(population.size) / population.size,
     )
 

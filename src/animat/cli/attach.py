@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from animat.cli.terminal import console
 from animat.errors import AnimatError
@@ -38,13 +39,13 @@ def attach(
     """
     with join(run) as simulation:
         if view:
-            console.print(f"watch at [bold]{open_view(run)}[/]", soft_wrap=True)
+            console.print(Text.assemble("watch at ", (open_view(run), "bold")), soft_wrap=True)
         if command:
             _do(simulation, command)
             return
         _status(simulation)
         if sys.stdin.isatty():
-            console.print(f"commands: {_COMMANDS}", style="dim", markup=False)
+            console.print(f"commands: {_COMMANDS}", style="dim")
         for line in sys.stdin:
             try:
                 words = _words(line)
@@ -53,7 +54,7 @@ def attach(
                 if words:
                     _do(simulation, words)
             except Exception as error:
-                console.print(str(error), style="red", markup=False, highlight=False)
+                console.print(str(error), style="red")
 
 
 def _words(line: str) -> list[str]:
@@ -89,12 +90,12 @@ def _do(simulation: Simulation, words: list[str]) -> None:
         case ["reset"]:
             simulation.reset()
         case ["save", *name]:
-            console.print(simulation.save(" ".join(name) or None), markup=False, soft_wrap=True)
+            console.print(simulation.save(" ".join(name) or None), soft_wrap=True)
             return
         case ["status"]:
             pass
         case ["get", target, *names]:
-            console.print(simulation.get(target, *names), markup=False)
+            console.print(simulation.get(target, *names))
             return
         case ["set", target, *values] if values and all("=" in value for value in values):
             pairs = {name: _value(text) for name, _, text in (value.partition("=") for value in values)}

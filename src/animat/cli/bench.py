@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from animat.bench.build import WAYS, BuildComparison, measure_build
 from animat.bench.rates import Rates, measure_rates, references
@@ -71,7 +72,10 @@ def rates(
 
 def _show_rates(found: Rates) -> None:
     console.print(
-        f"[bold]{found.network}[/], {found.engine}, seed {found.seed}, {found.after_ms:g} to {found.until_ms:g} ms"
+        Text.assemble(
+            (found.network, "bold"),
+            f", {found.engine}, seed {found.seed}, {found.after_ms:g} to {found.until_ms:g} ms",
+        )
     )
     console.print(
         f"{found.synapses:,} connections built in {found.build_s:.1f} s, {found.until_ms / 1000:g} s simulated in "
@@ -133,7 +137,9 @@ def build(
 
 
 def _show_build(found: BuildComparison) -> None:
-    console.print(f"[bold]{found.network}[/], {found.threads} threads, each build in a process of its own")
+    console.print(
+        Text.assemble((found.network, "bold"), f", {found.threads} threads, each build in a process of its own")
+    )
     console.print(
         f"expected: {found.neurons:,} neurons, {found.synapses:,.0f} synapses (sd {found.synapses_sd:,.0f}); "
         "both with drive and a recorder of all spikes\n"

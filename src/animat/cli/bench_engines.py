@@ -9,8 +9,8 @@ from typing import Annotated
 import msgspec
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from animat.bench.engines import EngineResult, Engines, Spread, measure_engines
 from animat.bench.engines.limits import Limits
@@ -71,17 +71,17 @@ def engines(
 
 
 def _show(found: Engines) -> None:
-    console.print(f"[bold]{escape(found.network)}[/]: {found.neurons:,} neurons, {found.synapses:,} synapses")
+    console.print(Text.assemble((found.network, "bold"), f": {found.neurons:,} neurons, {found.synapses:,} synapses"))
     console.print(
         f"{found.threads} thread(s), each engine in a process of its own and one at a time; medians of {found.builds} "
         f"build(s) and {found.rounds} round(s) of {found.steps} steps of {found.step_ms:g} ms, and quartiles"
     )
     for name, reason in found.left_out.items():
-        console.print(f"[bold]{name} is left out[/]: {reason}")
+        console.print(Text.assemble((f"{name} is left out", "bold"), f": {reason}"))
     console.print()
     console.print(_costs(found))
     for ratio in found.ratios:
-        console.print(f"\nnest takes, in times of [bold]{ratio.than}[/]:")
+        console.print(Text.assemble("\nnest takes, in times of ", (ratio.than, "bold"), ":"))
         table = _table("", "median", "quartiles")
         for what, spread in (
             ("building", ratio.build),
@@ -128,13 +128,13 @@ def _rates(found: Engines) -> Table:
     table = _table("population", "neurons", *(f"{one.name} Hz" for one in found.results))
     for place, population in enumerate(found.populations):
         rates = (f"{one.rates_hz[place]:.2f}" for one in found.results)
-        table.add_row(escape(population.name), f"{population.size:,}", *rates)
+        table.add_row(population.name, f"{population.size:,}", *rates)
     return table
 
 
 def _show_limits(limits: Limits, found: Engines) -> None:
     counted, must, machine = limits.counted, limits.needed, limits.machine
-    console.print(f"\nwhat limits [bold]{limits.name}[/], per step of {found.step_ms:g} ms:")
+    console.print(Text.assemble("\nwhat limits ", (limits.name, "bold"), f", per step of {found.step_ms:g} ms:"))
     table = _table("", "number", "at least", "rate measured here", "floor ms")
     table.add_row(
         "updates of neurons",

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from animat.bench.exchange import Exchange, measure
 from animat.bench.exchange.http import HttpExchange
@@ -173,8 +174,11 @@ def kernel(
 
 def _show_kernel(found: KernelComparison) -> None:
     console.print(
-        f"[bold]{found.network}[/]: {found.neurons:,} neurons, {found.synapses:,} synapses, {found.layout} "
-        f"(processes x threads), {found.virtual_processes} virtual processes"
+        Text.assemble(
+            (found.network, "bold"),
+            f": {found.neurons:,} neurons, {found.synapses:,} synapses, {found.layout} (processes x threads), "
+            f"{found.virtual_processes} virtual processes",
+        )
     )
     low, high = found.ratio_quartiles
     console.print(
@@ -191,7 +195,7 @@ def _show_kernel(found: KernelComparison) -> None:
             f"({found.min_delay_ms:g} ms), NEST draws its drives' numbers in another order in steps than in one call"
         )
     else:
-        console.print(f"[bold red]{ours:,} spikes, and {bare:,} in the script: they did not simulate the same[/]")
+        console.print(f"{ours:,} spikes, and {bare:,} in the script: they did not simulate the same", style="bold red")
 
 
 def scaling(
@@ -252,7 +256,11 @@ def check_figure(figure: Path) -> None:
 
 
 def _show_scaling(found: Scaling) -> None:
-    console.print(f"[bold]{found.network}[/]: {found.neurons:,} neurons, {found.synapses:,} synapses, {found.engine}")
+    console.print(
+        Text.assemble(
+            (found.network, "bold"), f": {found.neurons:,} neurons, {found.synapses:,} synapses, {found.engine}"
+        )
+    )
     console.print(
         f"{found.cores} cores, {found.virtual_processes} virtual processes in every layout, medians of "
         f"{found.rounds} round(s) of {found.steps} steps of {found.step_ms:g} ms\n"
@@ -287,8 +295,9 @@ def _show_scaling(found: Scaling) -> None:
     )
     if not found.same_spikes:
         console.print(
-            "[bold red]The layouts did not have the same spikes: they did not simulate the same, and their times "
-            "cannot be compared.[/]"
+            "The layouts did not have the same spikes: they did not simulate the same, and their times cannot be "
+            "compared.",
+            style="bold red",
         )
 
 

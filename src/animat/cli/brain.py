@@ -9,6 +9,7 @@ from typing import Annotated
 
 import psutil
 import typer
+from rich.text import Text
 
 from animat.cli.terminal import console
 from animat.errors import AnimatError
@@ -106,19 +107,18 @@ def _greet(host: str, port: int, served: Brain, doors: Doors) -> None:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     header = "" if doors.token is None else f" -H 'NESTServerAuth: {doors.token}'"
     many = f" on {about.processes} processes" if about.processes > 1 else ""
-    lines = [f"NEST {about.nest}{many} is served at [bold]{url}[/]; Ctrl-C ends it"]
+    lines = [Text.assemble(f"NEST {about.nest}{many} is served at ", (url, "bold"), "; Ctrl-C ends it")]
     if doors.token is None:
-        lines.append("no token: programs and web pages of this machine may use it")
+        lines.append(Text("no token: programs and web pages of this machine may use it"))
     else:
-        lines.append(f"token: {doors.token}")
+        lines.append(Text(f"token: {doors.token}"))
     if not is_loopback(host):
-        lines.append("[yellow]reached from other machines, and the connection is not encrypted[/]")
+        lines.append(Text("reached from other machines, and the connection is not encrypted", "yellow"))
     if served.options.scripts:
-        lines.append(
-            "[yellow]scripts are on: whoever may use this server runs code on this machine with your rights[/]"
-        )
+        warning = "scripts are on: whoever may use this server runs code on this machine with your rights"
+        lines.append(Text(warning, "yellow"))
     else:
-        lines.append("scripts (/exec) are off; NEST Desktop needs them: --exec")
-    lines.append(f"try: curl{header} {url}/api/GetKernelStatus -d '[\"resolution\"]'")
+        lines.append(Text("scripts (/exec) are off; NEST Desktop needs them: --exec"))
+    lines.append(Text(f"try: curl{header} {url}/api/GetKernelStatus -d '[\"resolution\"]'"))
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -34,7 +34,8 @@ def describe(
         return
     description = read_experiment(experiment, settings or [])
     parts = load_parts(description)
-    console.print(f"[bold]{description.part.name}[/]\n{description.part.description.strip()}\n")
+    console.print(description.part.name, style="bold")
+    console.print(f"{description.part.description.strip()}\n")
     for name, brain in parts.brains.items():
         if not isinstance(brain, Network):
             console.print(f"{name}: the script {brain.path}; `animat validate --build` says what it holds\n")
@@ -57,6 +58,8 @@ def describe(
 
 def _body(name: str, info: BodyInfo) -> None:
     console.print(f"{name}: {info.engine} {info.version}, time step {info.timestep / 1e6:g} ms")
+    for remark in info.remarks:
+        console.print(f"note: {remark}", style="yellow")
     console.print(f"muscles: {', '.join(info.muscles) or 'none'}")
     console.print(f"joints: {', '.join(info.joints) or 'none'}")
     console.print(f"links: {', '.join(info.links)}")

@@ -77,5 +77,5 @@ def _show(engine: EngineInstall, how: str) -> None:
     console.print(f"{engine.name}: NEST {engine.version} with {engine.mpi}, {models}; {how}")
     console.print(f"in {engine.folder} ({size / 1e6:.0f} MB)", soft_wrap=True)
     for sentence in engine.lacks:
-        console.print(sentence, markup=False)
-    console.print("Use it in an experiment: brain: {processes: 2}", markup=False)
+        console.print(sentence)
+    console.print("Use it in an experiment: brain: {processes: 2}")

@@ -25,6 +25,7 @@ __all__ = ["info"]
 
 _PACKAGES = (
     ("pyNN", "PyNN", "PyNN scripts", "pip install 'animat[pynn]'"),
+    ("collada", "pycollada", "meshes in COLLADA", "pip install 'animat[collada]'"),
     ("pynwb", "pynwb", "export to NWB", "pip install 'animat[nwb]'"),
     ("neo", "neo", "export to Neo", "pip install 'animat[neo]'"),
     ("h5py", "h5py", "networks as SONATA", "pip install 'animat[sonata]'"),

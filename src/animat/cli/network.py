@@ -12,23 +12,23 @@ import msgspec
 import psutil
 import typer
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from animat.brain.network import Network
 from animat.brain.remote import BrainLink
 from animat.brain.summary import NetworkSummary, describe_network
-from animat.cli.terminal import ProgressLine
+from animat.cli.terminal import ProgressLine, plain_console
 from animat.cli.terminal import console as terminal
-from animat.errors import AnimatError
-from animat.library import NETWORK_FILES, library_names, load_network, network_builder
+from animat.errors import AnimatError, unknown_name
+from animat.library import is_network, library_names, load_network, network_builder, network_error, network_file
+from animat.missing import beside
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["network", "network_parameters", "network_source"]
 
 #: Lines are wrapped for a terminal only; a pipe gets every row of a table as one line.
-console = terminal if terminal.is_terminal else Console(highlight=False, width=1000)
+console = terminal if terminal.is_terminal else plain_console(width=1000)
 
 
 def network(
@@ -61,10 +61,12 @@ def network(
     if network is None:
         _list_networks()
         return
-    found = load_network({**network_source(network), **network_parameters(mode, settings or ())})
+    source = network_source(network)
+    found = load_network({**source, **network_parameters(mode, settings or ())})
     if check:
         with closing(BrainLink("nest")) as link:
-            link.check(found)
+            for fault in link.check(found):
+                raise network_error(fault, network_file(source))
     summary = describe_network(found, processes)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(summary), indent=2).decode())
@@ -77,11 +79,14 @@ def network(
 def network_source(name: str) -> dict[str, str]:
     """Return how `load_network` is told of a file, a folder or a shipped name."""
     path = Path(name)
-    if path.is_file() or any((path / file).is_file() for file in NETWORK_FILES):
+    if path.is_file() or (path.is_dir() and is_network(path)):
         return {"file": name}
-    if ("/" in name or path.suffix) and name not in library_names("networks"):
+    shipped = library_names("networks")
+    if name in shipped:
+        return {"library": name}
+    if len(path.parts) > 1 or path.suffix or path.exists():
         return {"file": name}
-    return {"library": name}
+    raise unknown_name("network", name, [*shipped, *beside(path, is_network)])
 
 
 def network_parameters(mode: str | None, settings: Sequence[str]) -> dict[str, Any]:
@@ -110,14 +115,14 @@ def _list_networks() -> None:
     for name in library_names("networks"):
         build = network_builder(name)
         said = (inspect.getdoc(build) or "").partition("\n")[0] if build else "a network.yaml, without parameters"
-        console.print(f"[bold]{escape(name)}[/]: {escape(said)}")
+        console.print(Text.assemble((name, "bold"), f": {said}"))
         for parameter in inspect.signature(build).parameters.values() if build else ():
             if parameter.default is parameter.empty:
-                console.print(f"  --set {parameter.name}=...", markup=False)
+                console.print(f"  --set {parameter.name}=...")
             else:
-                console.print(f"  --set {parameter.name}={_as_yaml(parameter.default)}", markup=False)
+                console.print(f"  --set {parameter.name}={_as_yaml(parameter.default)}")
         for line in _explained(build) if build else ():
-            console.print(f"    {line}", markup=False)
+            console.print(f"    {line}")
 
 
 def _explained(build: Any) -> list[str]:
@@ -143,20 +148,25 @@ def _as_yaml(value: Any) -> str:
     return str(value)
 
 
+def _show_table(title: str, table: Table) -> None:
+    console.print(f"\n{title}", style="bold")
+    console.print(table)
+
+
 def _show(summary: NetworkSummary, projections: bool, processes: int) -> None:
-    console.print(f"[bold]{escape(summary.name)}[/]")
+    console.print(summary.name, style="bold")
     relays = f" and {summary.relays:,} relays" if summary.relays else ""
     synapses = _spread(summary.synapses, summary.synapses_sd)
     console.print(f"{summary.neurons:,} neurons{relays}, {synapses} synapses expected")
     if any(summary.regions):
-        console.print("\n[bold]regions[/]", _regions(summary))
-    console.print("\n[bold]populations[/]", _populations(summary))
+        _show_table("regions", _regions(summary))
+    _show_table("populations", _populations(summary))
     if projections:
-        console.print("\n[bold]projections[/]", _projections(summary))
+        _show_table("projections", _projections(summary))
     if summary.notes:
-        console.print("\n[bold]what to know[/]")
+        console.print("\nwhat to know", style="bold")
     for note in summary.notes:
-        console.print(f"- {note}", markup=False)
+        console.print(f"- {note}")
     console.print()
     free = psutil.virtual_memory().available
     for engine, needed in summary.memory_bytes.items():
@@ -169,7 +179,7 @@ def _regions(summary: NetworkSummary) -> Table:
     table = _table(("region",), ("neurons", "relays", "synapses onto it", "± sd"))
     for name, region in summary.regions.items():
         counts = (region.neurons, region.relays, region.synapses, region.synapses_sd)
-        table.add_row(escape(name) or "none", *(f"{count:,.0f}" for count in counts))
+        table.add_row(name or "none", *(f"{count:,.0f}" for count in counts))
     if len(summary.regions) == 1:
         return table
     totals = (summary.neurons, summary.relays, summary.synapses, summary.synapses_sd)
@@ -184,12 +194,12 @@ def _populations(summary: NetworkSummary) -> Table:
     table = _table(names, ("neurons", "of full", "in-degree", "± sd", "drive Hz"))
     before = None
     for row in summary.populations:
-        region = () if not regions else ("" if row.region == before else escape(row.region),)
+        region = () if not regions else ("" if row.region == before else row.region,)
         before = row.region
         table.add_row(
             *region,
-            escape(row.name),
-            escape(row.model),
+            row.name,
+            row.model,
             f"{row.size:,}",
             f"{row.full_size:,}",
             f"{row.indegree:,.1f}",
@@ -209,7 +219,7 @@ def _projections(summary: NetworkSummary) -> Table:
         receptor = "" if row.receptor is None else f", receptor {row.receptor}"
         counts = (f"{row.synapses:,.0f}", f"{row.synapses_sd:,.0f}")
         texts = (row.pre, row.post, row.rule, row.synapse + receptor, row.weight, row.delay)
-        table.add_row(*map(escape, texts), *counts)
+        table.add_row(*texts, *counts)
     return table
 
 
@@ -242,4 +252,4 @@ def _write_sonata(network: Network, folder: Path, seed: int, quiet: bool) -> Non
         progress(f"message: SONATA files in {folder}: about {_bytes(expected_file_bytes(network))}", None)
         written = write_sonata(network, folder, seed, progress)
     if not quiet:
-        console.print(f"written: {written}", markup=False)
+        console.print(f"written: {written}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from animat.cli.terminal import ProgressLine, console
 from animat.errors import AnimatError
@@ -20,7 +21,7 @@ def new(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
     source: Annotated[str | None, typer.Option("--from", metavar="NAME", help="Copy this shipped experiment.")] = None,
     brain: Annotated[
-        Path | None, typer.Option(help="Your PyNEST script (leaves `populations`) or network.yaml.")
+        Path | None, typer.Option(help="Your PyNEST script (leaves `populations`), network.yaml or SONATA circuit.")
     ] = None,
     body: Annotated[Path | None, typer.Option(help="Your MJCF, URDF, body.yaml or .osim file.")] = None,
     kind: Annotated[str, typer.Option(help="What the brain script is written in: pynest or pynn.")] = "pynest",
@@ -44,4 +45,8 @@ def new(
         raise AnimatError("say --from NAME to copy a shipped experiment, or give both --brain FILE and --body FILE")
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         console.print(f"  {path}", style="dim")
-    console.print(f"check it with [bold]animat validate {folder}[/], run it with [bold]animat run {folder}[/]")
+    console.print(
+        Text.assemble(
+            "check it with ", (f"animat validate {folder}", "bold"), ", run it with ", (f"animat run {folder}", "bold")
+        )
+    )

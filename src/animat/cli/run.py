@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from animat.cli.terminal import ProgressLine, console, errors
 from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
 from animat.run.reader import open_run
 from animat.simulation.checkpoint import Plan, find_checkpoint
+from animat.simulation.course import status, tell
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
 from animat.simulation.place import fresh_folder, remove_run
 from animat.simulation.resume import resumed
-from animat.simulation.runner import Runner
+from animat.simulation.running import Running
 from animat.simulation.view.live import open_view
 from animat.units import format_time, ticks
 
@@ -66,7 +67,8 @@ def run(
 ) -> None:
     """Run an experiment; Ctrl-C ends it after the current step and keeps the data.
 
-    Exit codes: 0 done, 1 failed, 3 done but a transfer function failed on the way, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 3 done but a transfer function failed on the way, 130 interrupted (Ctrl-C), 143 ended
+    by the system (SIGTERM), 129 its terminal went away (SIGHUP).
 
     Example: animat run mouse-joystick --set brain.threads=2 --out runs/first
     """
@@ -84,26 +86,23 @@ def run(
         remove_run(folder)
     with ProgressLine() as progress:
 
-        def opened(runner: Runner) -> None:
-            if view:
-                errors.print(f"watch at [bold]{open_view(runner.folder)}[/]", soft_wrap=True)
-
         def show(what: str, done: float | None) -> None:
             if what == "simulating" and current:
-                status = current[0].status()
-                speed = status["real_time_factor"]
-                progress.detail = format_time(status["tick"]) + ("" if speed is None else f" · {speed:.2f} x real time")
+                now = status(current[0])
+                speed = now["real_time_factor"]
+                progress.detail = format_time(now["tick"]) + ("" if speed is None else f" · {speed:.2f} x real time")
             elif not what.startswith("message"):
                 progress.detail = ""
             progress(what, done)
 
-        current: list[Runner] = []
+        current: list[Running] = []
 
-        def remember(runner: Runner) -> None:
-            current.append(runner)
-            opened(runner)
+        def opened(sim: Running) -> None:
+            current.append(sim)
+            if view:
+                _show_view(sim)
 
-        runner = execute(
+        sim = execute(
             description,
             folder,
             report=report,
@@ -112,23 +111,34 @@ def run(
             tcp="127.0.0.1" if tcp else None,
             checkpoint=begun,
             plan=plan,
-            on_open=remember,
+            on_open=opened,
         )
-    _show(runner, folder, report)
-    if runner.state is State.FAILED:
-        raise AnimatError(runner.error)
-    if runner.interrupted:
-        sys.exit(130)
-    if any(bound.problem for bound in runner.loop.functions):
+    if folder.exists():
+        _show(sim, folder, report)
+    if sim.state is State.FAILED:
+        raise AnimatError(sim.error)
+    if sim.asked.signal is not None:
+        sys.exit(128 + sim.asked.signal)
+    if any(bound.problem for bound in sim.loop.functions):
         sys.exit(PUT_ASIDE)
 
 
-def _show(runner: Runner, folder: Path, report: bool) -> None:
+def _show_view(sim: Running) -> None:
+    """Open the live view; a run goes on without one that does not open."""
+    try:
+        errors.print(Text.assemble("watch at ", (open_view(sim.folder), "bold")), soft_wrap=True)
+    except AnimatError as error:
+        tell(sim, str(error))
+
+
+def _show(sim: Running, folder: Path, report: bool) -> None:
     run = open_run(folder)
     summary = run.summary or {}
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("state", str(runner.state) + (f" ({runner.reason})" if runner.reason else ""))
-    since = f", from {format_time(runner.start)} on" if runner.start else ""
+    aside = summary.get("transfer_functions_put_aside", [])
+    but = f", but for {', '.join(one['function'] for one in aside)}: put aside, see below" if aside else ""
+    table.add_row("state", str(sim.state) + (f" ({sim.reason})" if sim.reason else "") + but)
+    since = f", from {format_time(sim.start)} on" if sim.start else ""
     table.add_row("simulated", format_time(round(summary.get("simulated_ms", 0) * 1e6)) + since)
     if summary.get("real_time_factor"):
         table.add_row("real-time factor", f"{summary['real_time_factor']:.3f}")
@@ -148,8 +158,10 @@ def _show(runner: Runner, folder: Path, report: bool) -> None:
     if report:
         table.add_row("report", str(folder / "report.html"))
     console.print(table)
-    for aside in summary.get("transfer_functions_put_aside", []):
-        errors.print(f"[bold red]put aside:[/] {escape(aside['function'])}: {escape(aside['problem'])}")
+    for one in aside:
+        errors.print(Text.assemble(("put aside:", "bold red"), f" {one['function']}: {one['problem']}"))
+    for warning in summary.get("warnings", []):
+        errors.print(Text.assemble(("implausible:", "bold yellow"), f" {warning}"))
 
 
 def _length(comparison: dict[str, Any], which: str) -> str:

@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from animat.brain.adjustments import read_adjustments
 from animat.cli.network import console, network_parameters, network_source
@@ -102,7 +102,7 @@ def tune_network(
 def _show(found: Tuning, output: Path) -> None:
     rounds = f"{found.rounds} round{'' if found.rounds == 1 else 's'}"
     seeds = f"tuned with seed {found.seed} in {rounds}, rates with seed {found.rates_seed}"
-    console.print(f"[bold]{escape(found.network)}[/], {found.engine}, {seeds}\n", soft_wrap=True)
+    console.print(Text.assemble((found.network, "bold"), f", {found.engine}, {seeds}\n"), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     regions = any(row.region for row in found.rows)
     for column in ("region", "population", "knob") if regions else ("population", "knob"):
@@ -121,9 +121,9 @@ def _show(found: Tuning, output: Path) -> None:
         after = f"{row.after_hz:.2f}" + ("*" if row.population in missed else "")
         reach = f"{row.low_hz:g} to {row.high_hz:g}" if row.high_hz > row.low_hz else ""
         texts = (*first, row.population, row.knob, *value, f"{row.before_hz:.2f}", after, f"{row.target_hz:g}", reach)
-        table.add_row(*map(escape, texts))
+        table.add_row(*texts)
     console.print(table)
     console.print()
     if missed:
         console.print(f"* further than {found.within:g} times from what is wanted: {len(missed)} of {len(found.rows)}")
-    console.print(f"written: {output}", markup=False, soft_wrap=True)
+    console.print(f"written: {output}", soft_wrap=True)

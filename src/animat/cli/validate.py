@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.padding import Padding
+from rich.text import Text
 
 from animat.cli.terminal import ProgressLine, console
 from animat.experiment.read import read_experiment
@@ -28,28 +28,27 @@ def validate(
     description = read_experiment(experiment, settings or [])
     with ProgressLine() as progress:
         found = check(description, build=build, progress=progress)
-    console.print("[bold]schedule of one step[/]")
+    console.print("schedule of one step", style="bold")
     for place, row in enumerate(found.schedule, 1):
         every = format_time(description.part.step if row.every is None else row.every)
-        console.print(f"{place}. [bold]{row.name}[/], priority {row.priority}, every {every}")
+        console.print(Text.assemble(f"{place}. ", (row.name, "bold"), f", priority {row.priority}, every {every}"))
         for what, names in (("reads", row.reads), ("writes", row.writes), ("sees last step's", row.stale)):
             if names:
-                console.print(Padding(f"{what}: {escape(_grouped(names))}", (0, 0, 0, 3)))
+                console.print(Padding(f"{what}: {_grouped(names)}", (0, 0, 0, 3)))
     for name, sizes in found.brains.items():
         built = found.sizes[name]
         if sizes is None:
             populations = "" if built is None else ", ".join(f"{item} ({size:,})" for item, size in built.items())
-            console.print(f"{name}: {populations or 'a script; --build says what it holds'}", markup=False)
+            console.print(f"{name}: {populations or 'a script; --build says what it holds'}")
         else:
             neurons, synapses, memory = sizes
             console.print(
                 f"{name}: {neurons:,} neurons, {synapses:,.0f} synapses expected, about {memory / 1e9:.2f} GB of "
                 f"memory ({found.memory_available / 1e9:.1f} GB free)",
-                markup=False,
             )
     for remark in found.remarks:
-        console.print(f"note: {remark}", style="yellow", markup=False)
-    console.print("[green]valid[/]")
+        console.print(f"note: {remark}", style="yellow")
+    console.print("valid", style="green")
 
 
 def _grouped(names: tuple[str, ...]) -> str:

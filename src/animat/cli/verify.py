@@ -20,10 +20,12 @@ def verify(
 ) -> None:
     """Repeat a run, live edits and commands included: identical, equal within tolerance, or different and where first.
 
+    A run that was cut off is compared up to there. Exit codes: 0 equal, 1 different.
+
     Example: animat verify runs/first
     """
     with ProgressLine() as progress:
         verdict = repeat(run, out, progress)
     style = {"identical": "green", "equal within tolerance": "yellow"}.get(verdict.verdict, "red")
-    console.print(str(verdict), style=style, markup=False)
+    console.print(str(verdict), style=style)
     sys.exit(1 if verdict.verdict == "different" else 0)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from animat.body.protocol import BodyInfo, Port
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError, nearest, unknown_name
 from animat.experiment.schema import EventPart
 from animat.transfer.declare import parse_neurons
 from animat.units import quantity
@@ -61,18 +61,16 @@ def read_event(
         target, values = _set(value, brains, bodies, parameters, units, variables)
         return part.at, "set", target, values, until
     if action == "clamp":
-        extra = set(value) - {"muscle", "activation"}
-        if extra or "muscle" not in value or "activation" not in value:
-            raise AnimatError("clamp needs {muscle: NAME, activation: 0 to 1}")
+        _entries("clamp", value, ("muscle", "activation"), (), "{muscle: NAME, activation: 0 to 1}")
         activation = _finite(value["activation"], "")
         if not 0 <= activation <= 1:
             raise AnimatError(f"a muscle's activation lies between 0 and 1, got {activation}")
-        return part.at, "clamp", _control(f"clamp/{value['muscle']}", bodies), activation, until
+        return part.at, "clamp", _control(f"clamp/{value['muscle']}", bodies, "muscle"), activation, until
     if action == "wrench":
         return part.at, "wrench", *_wrench(value, bodies), until
     if until is None:
         until = part.at + _REWARD_TICKS
-    return part.at, "reward", _control(value if value.startswith("reward/") else f"reward/{value}", bodies), 1.0, until
+    return part.at, "reward", _control(f"reward/{value.removeprefix('reward/')}", bodies, "reward"), 1.0, until
 
 
 def resolve_projection(
@@ -114,7 +112,18 @@ def _population(text: str, brains: Mapping[str, Mapping[str, int] | None]) -> st
     return f"{brain}/{selection if sizes is None else selection.within(sizes)}"
 
 
-def _control(port: str, bodies: Mapping[str, BodyInfo]) -> str:
+def _entries(what: str, value: Mapping[str, Any], needed: Sequence[str], optional: Sequence[str], shape: str) -> None:
+    """Refuse a map with an entry that does not exist, or without one that it needs."""
+    for name in value:
+        if name not in (*needed, *optional):
+            raise unknown_name(f"entry of {what}", str(name), (*needed, *optional))
+    for name in needed:
+        if name not in value:
+            raise AnimatError(f"{what} needs {name!r}: {shape}")
+
+
+def _control(port: str, bodies: Mapping[str, BodyInfo], kind: str = "") -> str:
+    """Return the body's control of this name; `kind` is what a user names who says nothing of controls."""
     found = {f"{body}/{control.name}" for body, info in bodies.items() for control in info.controls}
     if port in found:
         return port
@@ -123,22 +132,26 @@ def _control(port: str, bodies: Mapping[str, BodyInfo]) -> str:
         return matches[0]
     if len(matches) > 1:
         raise AnimatError(f"{port!r} exists in several bodies; write one of {', '.join(sorted(matches))}")
-    quantity_name = port.split("/")[0]
+    quantity_name, _, named = port.partition("/")
+    if kind:
+        known = [name.split("/", 2)[2] for name in found if name.split("/")[1] == quantity_name]
+        raise unknown_name(f"{kind} in an event:", named, known)
     near = [name.split("/", 1)[1] for name in found if name.split("/", 1)[1].startswith(quantity_name + "/")]
     raise unknown_name("control", port, near or [name.split("/", 1)[1] for name in found])
 
 
 def _wrench(value: Mapping[str, Any], bodies: Mapping[str, BodyInfo]) -> tuple[str, list[float]]:
-    extra = set(value) - {"link", "force", "torque"}
-    if extra or "link" not in value or not {"force", "torque"} & set(value):
-        raise AnimatError("wrench needs {link: NAME, force: [x N, y N, z N]} and may have torque: [x N m, ...]")
+    shape = "{link: NAME, force: [x N, y N, z N], torque: [x N m, y N m, z N m]}, one of force and torque at least"
+    _entries("wrench", value, ("link",), ("force", "torque"), shape)
+    if not {"force", "torque"} & set(value):
+        raise AnimatError(f"wrench needs force or torque: {shape}")
     numbers: list[float] = []
     for name, unit in (("force", "N"), ("torque", "N m")):
         part = value.get(name, [f"0 {unit}"] * 3)
         if not isinstance(part, list) or len(part) != 3:
             raise AnimatError(f"{name} needs three quantities in {unit}, got {part!r}")
         numbers += [_finite(item, unit) for item in part]
-    return _control(f"wrench/{value['link']}", bodies), numbers
+    return _control(f"wrench/{value['link']}", bodies, "link"), numbers
 
 
 def _set(
@@ -149,10 +162,13 @@ def _set(
     units: Mapping[str, Collection[str]],
     variables: Collection[str],
 ) -> tuple[str, Any]:
-    named = [name for name in ("neurons", "parameter", "variable", "control") if name in value]
+    kinds = ("neurons", "parameter", "variable", "control")
+    named = [name for name in kinds if name in value]
     if len(named) != 1:
+        close = next((near for name in value if (near := nearest(str(name), kinds))), None)
         raise AnimatError(
-            "set needs one of {neurons: POPULATION[0:10], I_e: 100 pA}, {parameter: NAME, value: ..}, "
+            ("" if close is None or named else f"did you mean {close!r}? ")
+            + "set needs one of {neurons: POPULATION[0:10], I_e: 100 pA}, {parameter: NAME, value: ..}, "
             "{variable: NAME, value: ..} or {control: NAME, value: ..}"
         )
     (kind,) = named
@@ -164,8 +180,7 @@ def _set(
         if not rest:
             raise AnimatError("set {neurons: ...} needs at least one parameter, for example I_e: 100 pA")
         return f"neurons:{_population(name, brains)}", {key: neuron_value(key, item) for key, item in rest.items()}
-    if set(rest) != {"value"}:
-        raise AnimatError(f"set {{{kind}: ...}} needs exactly one more entry, value")
+    _entries(f"set {{{kind}: ..}}", rest, ("value",), (), "a value")
     if kind == "parameter":
         if name not in parameters:
             raise unknown_name("parameter", name, parameters)

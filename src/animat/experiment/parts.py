@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from animat.body import load_body, make_body_engine
+from animat.body.files import named_files
 from animat.body.model import BodyModel
 from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.devices import CURRENT_SOURCES
-from animat.brain.engines import check_settings
-from animat.brain.install import nest_mpi
 from animat.brain.network import Network, weight_unit
-from animat.brain.protocol import BrainInfo, BrainScript, BrainSettings, Progress
-from animat.brain.remote import BrainLink
+from animat.brain.protocol import BrainScript, BrainSettings
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
-from animat.library import load_network, network_files
+from animat.library import load_network, network_file, network_files
+from animat.missing import missing
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
+from animat.transfer.dry import dry_load
 from animat.transfer.load import load_functions
 from animat.transfer.schedule import check_periods, order
+from animat.units import format_time
 
 __all__ = [
     "Parts",
     "brain_settings",
-    "build_brain",
-    "check_brain",
-    "check_brain_settings",
     "input_hash",
     "load_parts",
+    "network_spec",
     "open_bodies",
+    "section",
 ]
+
+
+#: How the names of body files end.
+BODY_FILES = (".yaml", ".xml", ".mjcf", ".urdf", ".osim")
 
 
 @dataclass(frozen=True)
@@ -197,6 +202,7 @@ def load_parts(experiment: Experiment) -> Parts:
     bodies = {name: _body(experiment, name, body) for name, body in part.all_bodies.items()}
     sources = experiment.transfer_sources()
     try:
+        dry_load(sources, part.trial_patience / 1e9)
         functions = order(
             [function for file, text in sources.items() for function in load_functions(text, file)], list(bodies)
         )
@@ -216,21 +222,28 @@ def open_bodies(parts: Parts) -> dict[str, tuple[BodyEngine, BodyInfo]]:
                 info = engine.load(parts.bodies[name])
             except AnimatError as error:
                 engine.close()
-                raise error.at(parts.experiment.file, _section(parts.experiment, "bodies", name)) from None
+                raise error.at(parts.experiment.file, section(parts.experiment, "bodies", name)) from None
             opened[name] = engine, info
-            period = body.step or parts.experiment.part.step
-            if period % info.timestep:
-                raise AnimatError(
-                    f"the exchange step ({period} ns) is not a whole multiple of the body's time step "
-                    f"({info.timestep} ns)",
-                    file=parts.experiment.file,
-                    line=parts.experiment.line("step"),
-                )
+            _check_step(parts.experiment, name, body.step or parts.experiment.part.step, info.timestep)
     except BaseException:
         for engine, _ in opened.values():
             engine.close()
         raise
     return opened
+
+
+def _check_step(experiment: Experiment, body: str, step: int, timestep: int) -> None:
+    if step % timestep == 0:
+        return
+    longer = timestep * -(-step // timestep)
+    parts = next(parts for parts in count(-(-step // timestep)) if step % parts == 0)
+    raise AnimatError(
+        f"the step, {format_time(step)}, is not a whole multiple of the time step of {body}, {format_time(timestep)}: "
+        f"write `step: {format_time(longer)}`, or `timestep: {format_time(step // parts)}` for the body "
+        "(`model: {file: .., timestep: ..}`)",
+        file=experiment.file,
+        line=experiment.line("step"),
+    )
 
 
 def brain_settings(
@@ -265,67 +278,24 @@ def brain_settings(
     )
 
 
-def build_brain(parts: Parts, name: str, progress: Progress) -> BrainInfo:
-    """Build the named brain in a worker, without simulating, and return what it holds."""
-    with closing(_checking_link(parts, name)) as link:
-        return link.load(parts.brains[name], brain_settings(parts.experiment, name, [], None), progress)
-
-
-def check_brain_settings(parts: Parts, name: str) -> None:
-    """Refuse what the named brain's engine cannot be asked for, with the line of the experiment; starts no engine."""
-    experiment, script = parts.experiment, not isinstance(parts.brains[name], Network)
-    engine = experiment.part.all_brains[name].engine
-    try:
-        check_settings(engine, brain_settings(experiment, name, [], None), script=script)
-    except AnimatError as error:
-        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
-
-
-def check_brain(parts: Parts, name: str) -> None:
-    """Ask the named brain's engine whether it could build the network; nothing is built. Scripts pass.
-
-    Raises
-    ------
-    AnimatError
-        With the line of the experiment that names the brain.
-    """
-    brain, experiment = parts.brains[name], parts.experiment
-    part = experiment.part.all_brains[name]
-    try:
-        if part.processes > 1 and part.python is None:
-            nest_mpi()
-        if isinstance(brain, Network):
-            with closing(_checking_link(parts, name)) as link:
-                link.check(brain)
-    except AnimatError as error:
-        raise error.at(experiment.file, _section(experiment, "brains", name)) from None
-
-
-def _checking_link(parts: Parts, name: str) -> BrainLink:
-    part = parts.experiment.part.all_brains[name]
-    title = f"{parts.experiment.part.name} (checking)"
-    return BrainLink(
-        part.engine,
-        processes=part.processes,
-        python=part.python,
-        launch=part.launch,
-        address=part.address,
-        title=title,
-    )
+def network_spec(brain: BrainPart) -> dict[str, Any]:
+    """Return how `animat.library.load_network` is told of a brain's network."""
+    assert brain.network is not None
+    return {"file": brain.network} if isinstance(brain.network, str) else brain.network
 
 
 def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | BrainScript:
-    line = _section(experiment, "brains", name)
+    line = section(experiment, "brains", name)
     if brain.script is not None:
         path = experiment.folder / brain.script
         if not path.is_file():
-            raise AnimatError(f"there is no script {brain.script}", file=experiment.file, line=line)
-        return BrainScript(str(path.resolve()), brain.kind)
-    spec = brain.network
-    assert spec is not None
-    spec = {"file": spec} if isinstance(spec, str) else spec
+            raise missing("script", path, lambda entry: entry.suffix == ".py").at(experiment.file, line)
+        return BrainScript(str(path.resolve()), brain.kind, tuple(brain.args))
+    spec = network_spec(brain)
     try:
-        _check_inside(experiment, network_files(spec, experiment.folder), "network's")
+        named = network_files(spec, experiment.folder)
+        if named:
+            _check_inside(experiment, network_file(spec, experiment.folder), named, "network", "brain")
         return load_network(spec, experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
@@ -333,29 +303,37 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
 
 def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     spec = {"file": body.model} if isinstance(body.model, str) else body.model
-    line = _section(experiment, "bodies", name)
+    line = section(experiment, "bodies", name)
     try:
+        file = spec.get("file")
+        if isinstance(file, str) and not (experiment.folder / file).exists():
+            raise missing("body file", experiment.folder / file, lambda entry: entry.suffix in BODY_FILES)
         model = load_body(spec, experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
     if "library" not in spec and model.source is not None:
+        path = Path(model.source.path)
         try:
-            _check_inside(experiment, [Path(model.source.path)], "body's")
+            _check_inside(experiment, path, (item.path for item in named_files(path)), "body", "body")
         except AnimatError as error:
             raise error.at(experiment.file, line) from None
     return model
 
 
-def _check_inside(experiment: Experiment, files: Iterable[Path], whose: str) -> None:
-    for path in files:
-        if not path.is_relative_to(experiment.folder.resolve()):
+def _check_inside(experiment: Experiment, path: Path, named: Iterable[Path], whose: str, option: str) -> None:
+    """Refuse the file of a body or a network, or one that it names, outside of the experiment's folder."""
+    folder = experiment.folder.resolve()
+    for file in (path, *named):
+        if not file.resolve().is_relative_to(folder):
+            what = f"the {whose}'s file {file}" if file == path else f"{path.name} names {file}, which"
             raise AnimatError(
-                f"the {whose} file {path} lies outside the experiment's folder; copy it into the folder, so that a run "
-                "can keep it and be repeated"
+                f"{what} lies outside the experiment's folder; copy it into the folder, so that a run can keep it "
+                f"and be repeated (`animat new --{option}` copies a {whose} with all that it names)"
             )
 
 
-def _section(experiment: Experiment, plural: str, name: str) -> int | None:
+def section(experiment: Experiment, plural: str, name: str) -> int | None:
+    """Return the line of a brain ("brains") or a body ("bodies")."""
     singular = {"brains": "brain", "bodies": "body"}[plural]
     return experiment.line(plural, name) if getattr(experiment.part, plural) else experiment.line(singular)
 
@@ -370,7 +348,7 @@ def input_hash(brain: Network | BrainScript | BodyModel) -> str:
     """Return the SHA-256 of everything that a description says and of the files it names, wherever they lie."""
     content: object = brain
     if isinstance(brain, BrainScript):
-        content = (brain.kind, Path(brain.path).read_bytes())
+        content = (brain.kind, Path(brain.path).read_bytes(), *brain.args)
     elif isinstance(brain, BodyModel) and brain.source is not None:
         source = msgspec.structs.replace(brain.source, path=Path(brain.source.path).name)
         content = msgspec.structs.replace(brain, source=source)

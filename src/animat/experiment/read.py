@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from animat.errors import AnimatError, unknown_name
+from animat.experiment.explain import explained, nearest_line
 from animat.experiment.schema import ExperimentPart
 from animat.library import library_names, library_path
+from animat.missing import beside, missing
 from animat.yaml_lines import Located, load_yaml, parse_yaml
 
 __all__ = ["Experiment", "find_experiment", "read_experiment"]
 
 FILE = "experiment.yaml"
+_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Experiment:
 
     def line(self, *path: str | int) -> int | None:
         """Return the line of the file in which an entry stands, or of the nearest one around it."""
-        return _line(self.source, path)
+        return nearest_line(self.source, path)
 
     def transfer_sources(self) -> dict[str, str]:
         """Return the source text of every transfer function file by name."""
@@ -45,9 +47,13 @@ class Experiment:
         for place, name in enumerate(self.part.transfer_functions):
             path = self.folder / name
             try:
-                sources[name] = path.read_text()
+                if not path.exists():
+                    raise missing("file", path, lambda entry: entry.suffix == ".py")
+                sources[name] = path.read_text(encoding="utf-8")
+            except AnimatError as error:
+                raise error.at(self.file, self.line("transfer_functions", place)) from None
             except (OSError, UnicodeDecodeError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
+                why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
                 raise AnimatError(
                     f"cannot read the transfer functions {path}: {why}",
                     file=self.file,
@@ -62,16 +68,25 @@ class Experiment:
 
 def find_experiment(name: str | Path) -> Path:
     """Return the folder of an experiment given by folder, by its `experiment.yaml`, or by a name of the library."""
-    path = Path(name)
+    path, shipped = Path(name), library_names("experiments")
     if path.name == FILE and path.is_file():
         return path.parent
     if (path / FILE).is_file():
         return path
-    if path.is_dir() and str(name) not in library_names("experiments"):
-        raise AnimatError(f"the folder holds no {FILE}", file=path)
-    if "/" in str(name) or path.suffix:
-        raise AnimatError("there is no such experiment folder", file=path)
-    return library_path("experiments", str(name))
+    if str(name) in shipped:
+        return library_path("experiments", str(name))
+    if path.is_dir():
+        inside = ", ".join(
+            beside(path / FILE, lambda entry: entry.suffix in (".yaml", ".yml") or _is_experiment(entry))
+        )
+        raise AnimatError(f"the folder holds no {FILE}" + (f"; it holds {inside}" if inside else ""), file=path)
+    if len(path.parts) > 1 or path.suffix:
+        raise missing("experiment folder", path, _is_experiment)
+    raise unknown_name("experiment", str(name), [*shipped, *beside(path, _is_experiment)])
+
+
+def _is_experiment(folder: Path) -> bool:
+    return (folder / FILE).is_file()
 
 
 def read_experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -100,7 +115,7 @@ def read_experiment(name: str | Path, overrides: Sequence[str] = ()) -> Experime
     try:
         part = ExperimentPart.model_validate(content)
     except ValidationError as error:
-        raise _explain(error, folder / FILE, source, overrides) from None
+        raise explained(error, folder / FILE, source, overrides) from None
     return Experiment(folder, part, source, tuple(overrides))
 
 
@@ -159,63 +174,3 @@ def _index(name: str, place: list[Any], override: str) -> int:
     if not (name.isascii() and name.isdigit() and len(name) < 10) or int(name) >= len(place):
         raise AnimatError(f"--set {override!r}: {name!r} is not a place in a list of {len(place)} (counted from 0)")
     return int(name)
-
-
-def _line(source: Located, path: Sequence[str | int]) -> int | None:
-    for depth in range(len(path), -1, -1):
-        line = source.line(tuple(path[:depth]))
-        if line is not None:
-            return line
-    return None
-
-
-def _explain(error: ValidationError, file: Path, source: Located, overrides: Sequence[str]) -> AnimatError:
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    path = tuple(item for item in first["loc"] if not _is_type_name(item))
-    where = ".".join(map(str, path))
-    if first["type"] == "extra_forbidden":
-        known = _fields(path[:-1])
-        what = f"{'.'.join(map(str, path[:-1])) + ': ' if path[:-1] else ''}" + str(
-            unknown_name("entry", str(path[-1]), known)
-        )
-    elif first["type"] == "missing":
-        what = f"{where} is missing"
-    else:
-        message = re.sub(r"^(Value error|Assertion failed), ", "", first["msg"])
-        message = message[:1].lower() + message[1:]
-        shown = first.get("input")
-        got = "" if isinstance(shown, dict | list) or first["type"] == "value_error" else f", got {shown!r}"
-        what = f"{where + ': ' if where else ''}{message}{got}"
-    more = len({problem["loc"] for problem in problems}) - 1
-    if more:
-        what += f" (and {more} more)"
-    if overrides:
-        what += f" [with {', '.join('--set ' + override for override in overrides)}]"
-    return AnimatError(what, file=file, line=_line(source, path))
-
-
-def _is_type_name(item: str | int) -> bool:
-    return isinstance(item, str) and (item.startswith(("literal[", "list[", "dict[", "function-")) or item in ("str",))
-
-
-def _fields(path: Sequence[str | int]) -> list[str]:
-    part: Any = ExperimentPart
-    for item in path:
-        if isinstance(item, int) or not (isinstance(part, type) and issubclass(part, BaseModel)):
-            continue
-        field = next((f for name, f in part.model_fields.items() if item in (name, f.alias)), None)
-        if field is None:
-            continue
-        part = _model_of(field.annotation) or part
-    return [field.alias or name for name, field in part.model_fields.items()]
-
-
-def _model_of(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_of(inner)
-        if found is not None:
-            return found
-    return None

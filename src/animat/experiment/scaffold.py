@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from animat.body.files import named_files
 from animat.body.protocol import BodyInfo
 from animat.errors import AnimatError
-from animat.experiment.parts import build_brain, load_parts, open_bodies
+from animat.experiment.brains import build_brain
+from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
+from animat.library import network_file, network_files
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["scaffold"]
+
+_PYNN = re.compile(r"^\s*(import|from)\s+pyNN\b", re.MULTILINE)
 
 _EXPERIMENT = """\
 animat: 1
@@ -61,7 +67,7 @@ def body_to_brain(t, feel, drive):
 
 
 def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callable[[str, float], None]) -> None:
-    """Copy `brain` and `body` into `folder` and write an experiment that joins them.
+    """Copy `brain` and `body` into `folder`, with all files that they name, and write an experiment that joins them.
 
     The brain is built once to learn its populations, the body loaded to learn its actuators and joints.
 
@@ -70,19 +76,18 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
     AnimatError
         When a file is missing or cannot be used; nothing is left behind then.
     """
-    for path in (brain, body):
-        if not path.is_file():
+    for path, there in ((brain, brain.exists()), (body, body.is_file())):
+        if not there:
             raise AnimatError("there is no such file", file=path)
-    if kind == "pynest" and re.search(r"^\s*(import|from)\s+pyNN\b", brain.read_text(errors="replace"), re.MULTILINE):
+    brain, body = (Path(os.path.normpath(path.absolute())) for path in (brain, body))
+    if kind == "pynest" and brain.is_file() and _PYNN.search(brain.read_text(errors="replace")):
         kind = "pynn"
     if kind not in ("pynest", "pynn"):
         raise AnimatError(f"--kind must be pynest or pynn, got {kind!r}")
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        _copy(brain, folder)
-        _copy_body(body, folder)
-        _write_experiment(folder, brain, body, kind, 20.0)
+        _write_experiment(folder, _copy_brain(brain, folder), _copy_body(body, folder), kind, 20.0)
         experiment = read_experiment(folder, ["transfer_functions=[]"])
         parts = load_parts(experiment)
         built = build_brain(parts, "brain", progress)
@@ -97,36 +102,45 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
         raise
 
 
-def _copy(path: Path, folder: Path) -> None:
-    shutil.copyfile(path, folder / path.name)
+def _copy_brain(path: Path, folder: Path) -> Path:
+    """Copy a script or a network, a circuit with all its files in a folder; return its place in `folder`."""
+    spec = {"file": str(path)}
+    files = [network_file(spec), *network_files(spec)]
+    root = Path(os.path.commonpath([file.parent for file in files]))
+    if len(files) > 1 or path.is_dir():
+        root = root.parent
+    _copy(files, root, folder)
+    return path.relative_to(root)
 
 
-def _copy_body(path: Path, folder: Path) -> None:
-    """Copy a body file with the files beside it that it names (meshes, included models)."""
-    _copy(path, folder)
-    text = path.read_text(errors="replace")
-    for name in set(re.findall(r"""(?:file|filename|meshdir|texturedir|assetdir)\s*=\s*["']([^"']+)["']""", text)):
-        other = path.parent / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or not other.exists():
-            continue
-        target = folder / name
+def _copy_body(path: Path, folder: Path) -> Path:
+    """Copy a body file with all that it names, placed as before to one another; return its place in `folder`."""
+    named = named_files(path)
+    files = [path, *(item.path for item in named)]
+    root = Path(os.path.commonpath([path.parent, *files, *(item.root for item in named)]))
+    if any(item.root == root != path.parent for item in named):
+        root = root.parent
+    _copy(files, root, folder)
+    return files[0].relative_to(root)
+
+
+def _copy(files: Sequence[Path], root: Path, folder: Path) -> None:
+    for file in files:
+        target = folder / file.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if other.is_dir():
-            shutil.copytree(other, target, dirs_exist_ok=True)
-        else:
-            shutil.copyfile(other, target)
+        shutil.copyfile(file, target)
 
 
 def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms: float) -> None:
     if brain.suffix == ".py":
-        lines = f"  engine: nest\n  script: {_scalar(brain.name)}\n  kind: {kind}"
+        lines = f"  engine: nest\n  script: {_scalar(brain.as_posix())}\n  kind: {kind}"
     else:
-        lines = f"  engine: nest\n  network: {_scalar(brain.name)}"
+        lines = f"  engine: nest\n  network: {_scalar(brain.as_posix())}"
     (folder / "experiment.yaml").write_text(
         _EXPERIMENT.format(
             name=_scalar(folder.resolve().name),
             description=_scalar(f"A first loop around {brain.name} and {body.name}; change it as you like."),
-            body=_scalar(body.name),
+            body=_scalar(body.as_posix()),
             brain_lines=lines,
             engine="opensim" if body.suffix == ".osim" else "mujoco",
             step_ms=step_ms,

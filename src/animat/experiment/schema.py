@@ -8,9 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from animat.errors import AnimatError
-from animat.units import quantity, ticks
+from animat.units import format_time, quantity, ticks
 
-__all__ = ["BodyPart", "BrainPart", "Compare", "EventPart", "ExperimentPart", "RecordPart", "Ticks"]
+__all__ = ["BodyPart", "BrainPart", "Compare", "EventPart", "ExperimentPart", "Misplaced", "RecordPart", "Ticks"]
+
+
+class Misplaced(ValueError):
+    """What is wrong with an entry within the part that was checked: keys of maps and places in lists lead to it."""
+
+    def __init__(self, what: str, *entry: str | int) -> None:
+        super().__init__(what)
+        self.entry = entry
 
 
 def _read_ticks(value: object) -> int:
@@ -52,8 +60,21 @@ def _source_inside(value: dict[str, Any] | str | None) -> dict[str, Any] | str |
 #: A word of a command; numbers may stand without quotes.
 Word = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 
+#: An argument of a script: text, or a number that stands for its text.
+Argument = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in (int, float) else value)]
+
 #: A file of the experiment's folder, named from there.
 FileName = Annotated[str, AfterValidator(_inside)]
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"must be a whole number, got {str(value).lower()}")
+    return value
+
+
+#: A whole number; pydantic would take true for 1.
+Whole = Annotated[int, BeforeValidator(_no_truth)]
 
 
 class _Part(BaseModel):
@@ -70,11 +91,14 @@ class BrainPart(_Part):
     )
     script: FileName | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
     kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")
+    args: list[Argument] = Field(
+        default_factory=list, description="the script's command line, such as [--scale, 0.1]; it finds it in sys.argv"
+    )
     resolution: PositiveTicks = Field(100_000, validate_default=False, description="time step of the simulator")
     step: PositiveTicks | None = Field(None, description="exchange step; the experiment's by default")
-    processes: int = Field(1, ge=1, le=65536, description="how many processes hold the brain; more than 1 needs MPI")
-    threads: int = Field(1, ge=1, le=1024, description="cores that each process uses")
-    virtual_processes: int | None = Field(
+    processes: Whole = Field(1, ge=1, le=65536, description="how many processes hold the brain; more than 1 needs MPI")
+    threads: Whole = Field(1, ge=1, le=1024, description="cores that each process uses")
+    virtual_processes: Whole | None = Field(
         None, ge=1, description="processes times threads by default; fix it to compare layouts"
     )
     python: str | None = Field(None, description="another interpreter that has numpy, pyzmq, msgspec and NEST")
@@ -98,9 +122,12 @@ class BrainPart(_Part):
     def _one_source(self) -> BrainPart:
         if (self.network is None) == (self.script is None):
             raise ValueError("give either `network` or `script`")
+        if self.args and self.script is None:
+            raise ValueError("`args` are for a `script`")
         together = self.processes * self.threads
         if self.virtual_processes is not None and self.virtual_processes % together:
-            raise ValueError(f"virtual_processes must be a multiple of processes times threads ({together})")
+            what = f"virtual_processes must be a multiple of processes times threads ({together})"
+            raise Misplaced(what, "virtual_processes")
         return self
 
     @property
@@ -150,7 +177,9 @@ class EventPart(_Part):
                 f"an event needs exactly one of {', '.join(ACTIONS)}; found {', '.join(actions) or 'none'}"
             )
         if self.at < 0:
-            raise ValueError("at must not be before 0 ms")
+            raise Misplaced("at must not be before 0 ms", "at")
+        if self.duration is not None and self.action in _MOMENTARY:
+            raise Misplaced(f"a {self.action} happens at one moment and takes no `for`", "for")
         return self
 
     @property
@@ -160,6 +189,8 @@ class EventPart(_Part):
 
 
 ACTIONS = ("set", "silence", "cut", "clamp", "wrench", "reward", "message", "stop")
+#: Those that nothing undoes.
+_MOMENTARY = ("message", "stop")
 
 
 class Compare(_Part):
@@ -167,7 +198,7 @@ class Compare(_Part):
 
     set: dict[str, Any]
     signal: str
-    axis: int | None = None
+    axis: Whole | None = None
     #: Which way counts as positive.
     direction: Literal[1, -1] = 1
     after: Ticks = 0
@@ -180,15 +211,24 @@ class ExperimentPart(_Part):
     animat: Literal[1] = Field(description="version of this format")
     name: str = Field(min_length=1)
     description: str = ""
-    seed: int = Field(1, ge=1, le=2**32 - 1)
+    seed: Whole = Field(1, ge=1, le=2**32 - 1)
     step: PositiveTicks = Field(20_000_000, validate_default=False)
     duration: PositiveTicks | None = None
     timeout: PositiveTicks | None = Field(None, description="wall-clock time after which the run is stopped")
+    trial_patience: PositiveTicks = Field(
+        10_000_000_000,
+        validate_default=False,
+        description="real time that a transfer function has for each call of the trial before a run",
+    )
     brain: BrainPart | None = None
     brains: dict[str, BrainPart] = Field(default_factory=dict)
     body: BodyPart | None = None
     bodies: dict[str, BodyPart] = Field(default_factory=dict)
     transfer_functions: list[FileName] = Field(default_factory=list)
+    on_error: Literal["put aside", "stop"] = Field(
+        "put aside",
+        description="what happens when a transfer function fails: it rests and the others go on, or the run fails",
+    )
     record: RecordPart = Field(default_factory=RecordPart)
     parameters: dict[str, Any] = Field(default_factory=dict)
     variants: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
@@ -207,20 +247,25 @@ class ExperimentPart(_Part):
         if len(engines) != len(self.all_brains) + len(self.all_bodies):
             raise ValueError("brains and bodies must have different names")
         for name, part in engines.items():
+            where = self._place(name)
             if "/" in name or not name:
-                raise ValueError(f"{name!r} cannot be a name: no slash, not empty")
+                raise Misplaced(f"{name!r} cannot be a name: no slash, not empty", *where)
             period = part.step or self.step
             if period % self.step:
-                raise ValueError(f"the step of {name} must be a whole multiple of the experiment's step")
+                what = f"the step of {name} ({format_time(period)}) must be a whole multiple of the experiment's"
+                raise Misplaced(f"{what} ({format_time(self.step)})", *where, "step")
             if isinstance(part, BrainPart) and period % part.resolution:
-                raise ValueError(f"the step of {name} must be a whole multiple of its resolution")
+                what = f"the step of {name} ({format_time(period)}) must be a whole multiple of its resolution"
+                raise Misplaced(f"{what} ({format_time(part.resolution)})", *where, "resolution")
         if self.duration is not None and self.duration % self.step:
-            raise ValueError("duration must be a whole multiple of step")
+            what = f"duration ({format_time(self.duration)}) must be a whole multiple of step"
+            raise Misplaced(f"{what} ({format_time(self.step)})", "duration")
         for name, value in self.parameters.items():
             if not isinstance(value, str | int | float) or isinstance(value, bool):
-                raise ValueError(f"parameter {name!r} must be a number or a quantity as text, got {value!r}")
+                what = f"parameter {name!r} must be a number or a quantity as text, got {value!r}"
+                raise Misplaced(what, "parameters", name)
             if not isinstance(value, str) and not abs(value) < 1e308:
-                raise ValueError(f"parameter {name!r} must be finite")
+                raise Misplaced(f"parameter {name!r} must be finite", "parameters", name)
         return self
 
     @property
@@ -232,6 +277,12 @@ class ExperimentPart(_Part):
     def all_bodies(self) -> dict[str, BodyPart]:
         """Bodies by name; a single `body:` is called body."""
         return {"body": self.body} if self.body else dict(self.bodies)
+
+    def _place(self, engine: str) -> tuple[str, ...]:
+        """Return where the brain or the body of a name stands."""
+        if engine in self.all_brains:
+            return ("brain",) if self.brain else ("brains", engine)
+        return ("body",) if self.body else ("bodies", engine)
 
     def parameter(self, name: str, unit: str) -> float:
         """Return a number of `parameters:` in `unit`; plain numbers are taken to be in it already."""

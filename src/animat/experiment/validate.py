@@ -15,19 +15,13 @@ from animat.brain.expectation import expected_counts
 from animat.brain.network import Network
 from animat.brain.summary import check_room
 from animat.errors import AnimatError
+from animat.experiment.brains import build_brain, check_brain, check_brain_settings
 from animat.experiment.events import EventSpec
-from animat.experiment.parts import (
-    Parts,
-    brain_settings,
-    build_brain,
-    check_brain,
-    check_brain_settings,
-    load_parts,
-    open_bodies,
-)
+from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
+from animat.units import format_time
 
 __all__ = ["Validation", "check_before_build", "check_names_and_functions", "validate"]
 
@@ -66,8 +60,9 @@ def validate(
     sizes = parts.sizes()
     with ExitStack() as stack:
         bodies = open_bodies(parts)
-        for engine, _ in bodies.values():
+        for name, (engine, info) in bodies.items():
             stack.callback(engine.close)
+            remarks += [f"{name}: {remark}" for remark in info.remarks]
         specs = check_before_build(parts, bodies)
         for name, brain in experiment.part.all_brains.items():
             if brain.python is None and brain.processes == 1 and not is_installed(brain.engine):
@@ -79,7 +74,9 @@ def validate(
                 check_brain(parts, name)
         if build and parts.brains:
             for name in parts.brains:
-                sizes[name] = build_brain(parts, name, progress).sizes()
+                built = build_brain(parts, name, progress)
+                sizes[name] = built.sizes()
+                remarks += [f"{name}: {note}" for note in built.notes]
             specs = check_names_and_functions(parts, bodies, sizes)
     unknown = [name for name, known in sizes.items() if known is None]
     if unknown:
@@ -91,11 +88,11 @@ def validate(
     for at, kind, *_ in specs:
         if at % step:
             remarks.append(
-                f"the event {kind} at {at / 1e6:g} ms takes effect with the next step "
-                f"({-(-at // step) * step / 1e6:g} ms)"
+                f"the event {kind} at {format_time(at)} takes effect with the next step "
+                f"({format_time(-(-at // step) * step)})"
             )
         if experiment.part.duration is not None and at >= experiment.part.duration:
-            remarks.append(f"the event {kind} at {at / 1e6:g} ms comes after the end")
+            remarks.append(f"the event {kind} at {format_time(at)} comes after the end")
     brains = {
         name: _sizes(experiment, name, brain) if isinstance(brain, Network) else None
         for name, brain in parts.brains.items()
@@ -146,6 +143,7 @@ def check_names_and_functions(
             sensors,
             parameters=parts.experiment.part.parameters,
             seconds=parts.trial_seconds(),
+            patience_s=parts.experiment.part.trial_patience / 1e9,
         )
     except AnimatError as error:
         if error.file is not None:
@@ -166,7 +164,8 @@ def _check_comparison(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyI
         if other.bodies == parts.bodies:
             other.check_names(other.surroundings({name: info for name, (_, info) in bodies.items()}))
     except AnimatError as error:
-        raise AnimatError(f"compare.set: {error.what}", file=experiment.file, line=line) from None
+        what = error.what.removeprefix("--set ")
+        raise AnimatError(f"compare.set: {what}", file=experiment.file, line=line) from None
 
 
 def _check_memory(parts: Parts) -> None:

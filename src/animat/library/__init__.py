@@ -14,12 +14,22 @@ from typing import Any
 import msgspec
 
 from animat.brain.adjustments import adjusted, read_adjustments
-from animat.brain.network import Network, check_network
-from animat.brain.network_file import read_network
+from animat.brain.network import Fault, Network, network_faults
+from animat.brain.network_file import fault_in_file, read_network
 from animat.brain.sonata import circuit_files, read_sonata
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError, told, unknown_name
+from animat.missing import missing
 
-__all__ = ["NETWORK_FILES", "library_names", "library_path", "load_network", "network_builder", "network_files"]
+__all__ = [
+    "is_network",
+    "library_names",
+    "library_path",
+    "load_network",
+    "network_builder",
+    "network_error",
+    "network_file",
+    "network_files",
+]
 
 #: What a network in a folder of its own is called: Python, a description, a SONATA circuit.
 NETWORK_FILES = ("network.py", "network.yaml", "circuit_config.json")
@@ -69,11 +79,11 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
         If it cannot be found, has no such parameter, or describes a network that no engine could build.
     """
     parameters = {name: value for name, value in spec.items() if name not in ("library", "file", "adjustments")}
-    path = _network_path(spec, base)
+    path = network_file(spec, base)
     if path.suffix == ".py":
         network = _build(path, parameters)
     elif parameters:
-        raise AnimatError(f"a network file takes no parameters, got {', '.join(parameters)}", file=path)
+        raise AnimatError(f"the network {path} is a description and takes no parameters, got {', '.join(parameters)}")
     else:
         network = read_sonata(path) if path.suffix == ".json" else read_network(path)
     if "adjustments" in spec:
@@ -86,21 +96,13 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
             )
         except AnimatError as error:
             raise error.at(table) from None
-    try:
-        check_network(network)
-    except AnimatError as error:
-        raise error.at(path) from None
+    for fault in network_faults(network):
+        raise network_error(fault, path)
     return network
 
 
-def network_files(spec: Mapping[str, Any], base: str | Path = ".") -> list[Path]:
-    """Return the files that the network file of `spec` names in turn: those of a SONATA circuit, of others none."""
-    path = _network_path(spec, base)
-    return circuit_files(path) if path.suffix == ".json" else []
-
-
-def _network_path(spec: Mapping[str, Any], base: str | Path) -> Path:
-    """Return the file of the network that `spec` names."""
+def network_file(spec: Mapping[str, Any], base: str | Path = ".") -> Path:
+    """Return the file of the network that `spec` names; see `load_network`."""
     match spec:
         case {"library": _, "file": _}:
             raise AnimatError("network: give `library` or `file`, not both")
@@ -117,8 +119,24 @@ def _network_path(spec: Mapping[str, Any], base: str | Path) -> Path:
             raise AnimatError(f"this folder holds none of {', '.join(NETWORK_FILES)}", file=path)
         path = found[0]
     if not path.is_file():
-        raise AnimatError("this network file does not exist", file=path)
+        raise missing("network file", path, is_network)
     return path
+
+
+def network_files(spec: Mapping[str, Any], base: str | Path = ".") -> list[Path]:
+    """Return the files that the network file of `spec` names in turn: those of a SONATA circuit, of others none."""
+    path = network_file(spec, base)
+    return circuit_files(path) if path.suffix == ".json" else []
+
+
+def is_network(path: Path) -> bool:
+    """Return whether a file by its ending, or a folder by what it holds, may be a network."""
+    return path.suffix in (".py", ".yaml", ".yml", ".json") or any((path / name).is_file() for name in NETWORK_FILES)
+
+
+def network_error(fault: Fault, path: Path) -> AnimatError:
+    """Return the error for what is wrong with the network of a file, at its line where the file is a description."""
+    return AnimatError(fault[1], file=path) if path.suffix in (".py", ".json") else fault_in_file(fault, path)
 
 
 def network_builder(name: str) -> Callable[..., object] | None:
@@ -133,30 +151,35 @@ def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
     if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
         for name in parameters:
             if name not in known:
-                raise unknown_name("network parameter", name, known).at(path)
-    missing = [
+                raise unknown_name(f"parameter of the network {_name(path)}:", name, known)
+    absent = [
         name
         for name, parameter in known.items()
         if parameter.default is inspect.Parameter.empty
         and parameter.kind in (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         and name not in parameters
     ]
-    if missing:
-        raise AnimatError(f"network parameter {missing[0]!r} is missing; all: {', '.join(known)}", file=path)
+    if absent:
+        raise AnimatError(f"the network {_name(path)} needs {absent[0]!r}; its parameters: {', '.join(known)}")
     for name, value in parameters.items():
-        _check_type(build, name, value, path)
+        _check_type(build, name, value)
     try:
         network = build(**parameters)
     except AnimatError as error:
-        raise error.at(path) from None
-    except Exception as error:
+        raise error.at(None if path.is_relative_to(_root()) else path) from None
+    except (Exception, SystemExit) as error:
         raise _from_user_code(error, path) from error
     if not isinstance(network, Network):
         raise AnimatError(f"build() must return an animat Network, got {type(network).__name__}", file=path)
     return network
 
 
-def _check_type(build: Callable[..., object], name: str, value: Any, path: Path) -> None:
+def _name(path: Path) -> str:
+    """Return what users call the network of a file: its folder's name where it ships."""
+    return path.parent.name if path.is_relative_to(_root()) else str(path)
+
+
+def _check_type(build: Callable[..., object], name: str, value: Any) -> None:
     """Raise if a parameter that is annotated as a plain type gets another; whole numbers pass as numbers."""
     try:
         kind = typing.get_type_hints(build).get(name)
@@ -169,7 +192,7 @@ def _check_type(build: Callable[..., object], name: str, value: Any, path: Path)
     if not fits or (isinstance(value, float) and not math.isfinite(value)):
         default = inspect.signature(build).parameters[name].default
         such = f" such as {default!r}" if kind is str and isinstance(default, str) else ""
-        raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}", file=path)
+        raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}")
 
 
 @lru_cache(maxsize=16)
@@ -179,7 +202,7 @@ def _builder(path: Path, _changed: int) -> Callable[..., object]:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _from_user_code(error, path) from error
     build = getattr(module, "build", None)
     if not callable(build):
@@ -187,7 +210,7 @@ def _builder(path: Path, _changed: int) -> Callable[..., object]:
     return build  # type: ignore[no-any-return]
 
 
-def _from_user_code(error: Exception, path: Path) -> AnimatError:
+def _from_user_code(error: BaseException, path: Path) -> AnimatError:
     """Return the error with the line of `path` at which it was raised."""
     line = error.lineno if isinstance(error, SyntaxError) else None
     trace = error.__traceback__
@@ -195,4 +218,4 @@ def _from_user_code(error: Exception, path: Path) -> AnimatError:
         if trace.tb_frame.f_code.co_filename == str(path):
             line = trace.tb_lineno
         trace = trace.tb_next
-    return AnimatError(f"{type(error).__name__}: {error}", file=path, line=line)
+    return AnimatError(told(error), file=path, line=line)

@@ -9,6 +9,7 @@ import faulthandler
 import os
 import signal
 import sys
+import tempfile
 import types
 from pathlib import Path
 
@@ -56,6 +57,7 @@ def main() -> None:
     faulthandler.enable()
     invitation = Path(sys.argv[1])
     tell_where_on_signal(invitation.parent)
+    tempfile.tempdir = str(invitation.parent)  # the parent removes it, however this process ends
     here = Path(__file__).resolve().parent
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != here]
     if sys.version_info < (3, 10):  # noqa: UP036

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 import time
-from pathlib import Path
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from animat.link.identity import this_place
 from animat.link.wire import HELLO, PROTOCOL_VERSION, Hello, Invitation, encode
 
-__all__ = ["Line", "keep_alive", "this_place"]
+__all__ = ["Line", "keep_alive"]
 
 #: Seconds that a worker tries to reach its parent.
 _CONNECT_S = 60.0
@@ -80,11 +79,3 @@ def keep_alive(socket: zmq.Socket[bytes]) -> None:
     """Have both sides of a network link send beats, so that a link that broke silently is noticed."""
     socket.heartbeat_ivl = int(1000 * BEAT_S)
     socket.heartbeat_timeout = int(1000 * SILENCE_S)
-
-
-def this_place() -> str:
-    """Return what is equal for processes of one machine that see each other's process ids."""
-    try:
-        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return platform.node()

@@ -6,7 +6,7 @@ import time
 
 __all__ = ["Patience"]
 
-#: Seconds that a worker has to start and to import what it serves.
+#: Seconds that a worker has at least to start and to import what it serves.
 _START_S = 300.0
 
 _NO_LIMIT = float("inf")
@@ -18,7 +18,8 @@ class Patience:
     Parameters
     ----------
     shortest_s
-        Seconds that every call has, unless its caller sets another limit.
+        Seconds that every call has, unless its caller sets another limit; the start has ten times as long, at least
+        five minutes.
     """
 
     def __init__(self, shortest_s: float) -> None:
@@ -26,7 +27,7 @@ class Patience:
         self._slowest: dict[str, float] = {}
         self._what = "did not start"
         self._began = self._heard = time.monotonic()
-        self._limit_s, self._quiet_s = _START_S, _NO_LIMIT
+        self._limit_s, self._quiet_s = max(_START_S, 10 * shortest_s), _NO_LIMIT
         self._learns_of: str | None = None
 
     def begin(self, method: str, limit_s: float | None, quiet_s: float | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
@@ -51,7 +52,7 @@ class Processes:
             if shutil.which(launch[0]) is None:
                 raise FileNotFoundError(2, os.strerror(2), launch[0])
             launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
-        with log.open("ab") as out:
+        with _opened(log) as out:
             self._launcher = _start([*launch, *command], out)
         self.pid = self._launcher.pid
         self.pidfd = _pidfd(self.pid)
@@ -62,6 +63,19 @@ class Processes:
         """Remember a process of this machine as one of the worker's."""
         with contextlib.suppress(psutil.Error):
             self._known[pid] = psutil.Process(pid)
+
+    @property
+    def known(self) -> list[psutil.Process]:
+        """The processes of this machine that are known to be the worker's."""
+        return list(self._known.values())
+
+    def started(self) -> list[psutil.Process]:
+        """Return the command and all that it started and that is still there."""
+        with contextlib.suppress(psutil.Error):
+            if self._launcher.returncode is None:
+                command = psutil.Process(self.pid)
+                return [command, *command.children(recursive=True)]
+        return []
 
     def note_memory(self) -> None:
         """Remember the shared memory that the known processes have now, to remove what they leave of it."""
@@ -114,11 +128,7 @@ class Processes:
     def kill(self) -> None:
         """Kill everything, wait until it is gone and remove the shared memory that it left."""
         self.note_memory()
-        doomed = dict(self._known)
-        with contextlib.suppress(psutil.Error):
-            launcher = psutil.Process(self.pid)
-            if self._launcher.returncode is None:
-                doomed |= {child.pid: child for child in launcher.children(recursive=True)}
+        doomed = self._known | {process.pid: process for process in self.started()}
         if self._launcher.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
@@ -126,7 +136,8 @@ class Processes:
         for process in doomed.values():
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        self._launcher.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._launcher.wait(_GONE_S)
         end = time.monotonic() + _GONE_S
         while any(_alive(process) for process in doomed.values()) and time.monotonic() < end:
             time.sleep(0.002)
@@ -138,6 +149,16 @@ class Processes:
         if self.pidfd is not None:
             os.close(self.pidfd)
             self.pidfd = None
+
+
+def _opened(log: Path) -> BinaryIO:
+    """Open the log, or, where the disk has no room for another file, what takes everything and keeps nothing."""
+    try:
+        return log.open("a+b")  # a worker may read what it said
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return Path(os.devnull).open("a+b")
 
 
 def _start(command: Sequence[str], out: BinaryIO) -> subprocess.Popen[bytes]:

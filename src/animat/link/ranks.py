@@ -15,7 +15,8 @@ inside the simulator, for its peers in a collective call of its own.
   abort has left.
 - A rank that dies closes its link with the parent, and may end the launcher; the parent watches both.
 - A rank that neither dies, fails nor answers is what the parent's patience ends. Every wait of the parent has a
-  deadline, or is for a call to which the caller gave all the time there is; nothing of it runs inside a rank.
+  deadline, or is for a call to which the caller gave all the time there is, as long as the ranks do something
+  (`animat.link.pulse`); nothing of it runs inside a rank.
 - Without the parent a waiting rank sees its link closed, aborts after `GRACE_S`, and dies with what started it.
 """
 

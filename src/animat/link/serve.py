@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from animat.link.line import Line
+from animat.link.output import Heedless, text_stream, write_to
 from animat.link.ranks import serve_together
 from animat.link.served import Progress, Served, failure_of
 from animat.link.wire import ERROR, PROGRESS, READY, REPLY, Invitation, decoder, encode
@@ -28,8 +29,9 @@ def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_w
     name_process(invitation.title)
     die_with(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    if invitation.log is not None:
+        write_to(Path(invitation.log))
+    sys.stdout, sys.stderr = text_stream(Heedless(1)), text_stream(Heedless(2))
     started = next((os.environ[name] for name in _STARTED if name in os.environ), "1")
     if invitation.processes == 1 and started != "1":
         sys.exit(f"`launch` started {started} processes of a brain that has one: set `processes: {started}`")

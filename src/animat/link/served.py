@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from animat.errors import AnimatError
+from animat.errors import AnimatError, shortened, text_of
 from animat.link.collective import Collective, Handler
 from animat.link.wire import Failure, arguments_type, decoder
 
@@ -55,7 +57,8 @@ class Served:
         name = method.decode()
         try:
             handler = self._handlers[name]
-            arguments = decoder(self._arguments[name]).decode(payload)
+            with _uncollected():
+                arguments = decoder(self._arguments[name]).decode(payload)
         except Exception as error:
             raise BadCall(f"cannot call {name!r}: {type(error).__name__}: {error}") from error
         if isinstance(handler, Collective):
@@ -66,9 +69,19 @@ class Served:
 def failure_of(error: BaseException) -> Failure:
     """Return what of an exception crosses the link."""
     if isinstance(error, AnimatError):
-        return Failure(error.what, error.file, error.line)
-    what = str(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {error}"
-    return Failure(what, traceback="".join(traceback.format_exception(error)))
+        return Failure(shortened(error.what), error.file, error.line)
+    what = text_of(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {text_of(error)}"
+    return Failure(what, traceback=shortened("".join(traceback.format_exception(error)), 40_000))
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: it would be looked for again and again among values that are all being made."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _part(handler: Handler) -> Callable[..., Any]:

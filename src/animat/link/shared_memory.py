@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-__all__ = ["remove", "segments"]
+__all__ = ["NAMES", "PLACE", "remove", "segments"]
 
-#: What MPICH and Open MPI put before the names of theirs.
-_OF_MPI = ("/dev/shm/mpich_shm_", "/dev/shm/sm_segment.", "/dev/shm/vader_segment.")
+#: Where it lies, and how MPICH and Open MPI begin the names of theirs.
+PLACE, NAMES = Path("/dev/shm"), ("mpich_shm_", "sm_segment.", "vader_segment.")
+
+_OF_MPI = tuple(f" {PLACE}/{name}" for name in NAMES)
 
 
 def segments(pid: int | str) -> set[Path]:
@@ -17,7 +19,7 @@ def segments(pid: int | str) -> set[Path]:
         maps = Path(f"/proc/{pid}/maps").read_text()
     except OSError:
         return set()
-    return {Path(line.split()[5]) for line in maps.splitlines() if any(f" {name}" in line for name in _OF_MPI)}
+    return {Path(line.split()[5]) for line in maps.splitlines() if any(name in line for name in _OF_MPI)}
 
 
 def remove(files: set[Path]) -> None:

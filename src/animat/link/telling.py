@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from animat.errors import AnimatError
-from animat.link.line import this_place
+from animat.link.identity import this_place
 from animat.link.listener import Listener, Peer
 from animat.link.processes import Processes
 from animat.link.wire import Lost
@@ -60,7 +60,7 @@ def last_words(log: Path, start: int, lines: int) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(start, log.stat().st_size - _LOG_BYTES))
-            text = file.read().decode(errors="replace")
+            text = file.read(_LOG_BYTES).decode(errors="replace")
     except OSError:
         return ""
     words = [line.rstrip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]

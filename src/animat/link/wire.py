@@ -51,7 +51,11 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Invitation(msgspec.Struct, frozen=True):
-    """What a worker is told, through a file that only the user can read: where to dial, and what to serve."""
+    """What a worker is told, through a file that only the user can read: where to dial, and what to serve.
+
+    `log` is where a process on the same machine writes what it has to say, if there is a launcher, which would carry
+    it there otherwise: launchers end when they cannot.
+    """
 
     address: str
     token: str
@@ -59,6 +63,7 @@ class Invitation(msgspec.Struct, frozen=True):
     title: str
     processes: int = 1
     keys: Keys | None = None
+    log: str | None = None
 
 
 class Hello(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,10 +16,12 @@ import animat.link.bootstrap as bootstrap
 import animat.link.telling as telling
 from animat.errors import AnimatError
 from animat.link.errors import WorkerDied, WorkerError, WorkerHung
-from animat.link.line import this_place
+from animat.link.identity import this_place
+from animat.link.leftovers import private_folder, remove_leftovers
 from animat.link.listener import Listener, Peer
 from animat.link.patience import Patience
 from animat.link.processes import Processes
+from animat.link.pulse import Pulse, standstill
 from animat.link.wire import (
     ERROR,
     HELLO,
@@ -42,6 +43,9 @@ __all__ = ["Worker"]
 
 #: Seconds between looks at a process that cannot be waited for through a file descriptor.
 _LOOK_S = 0.2
+
+#: Seconds that processes may do nothing, however short the patience.
+_STILL_S = 1.0
 
 #: Seconds for the launcher to end and for other processes to say what they know, once one is lost.
 _FAREWELL_S = 0.75
@@ -79,7 +83,9 @@ class Worker:
         Called with a text and the fraction done while a call is waited for.
     patience_s
         A call without a limit of its own that has not answered after this many seconds, and after 20 times the
-        slowest such call of that method so far, hangs.
+        slowest such call of that method so far, hangs. So does any call, whatever its limit, and the start, when none
+        of the processes has done anything for as long, or one is halted for as long, or has done nothing for ten
+        times as long (see `animat.link.pulse`; processes on other machines cannot be judged so).
     setting
         What the user calls this in files, for errors ("brain" in ``brain.python``).
 
@@ -111,13 +117,17 @@ class Worker:
     ) -> None:
         self.serve = serve
         self.on_progress = on_progress
-        self._folder = Path(tempfile.mkdtemp(prefix="animat-", dir=folder if listen else None))
+        elsewhere = folder if listen else None
+        remove_leftovers(*[] if elsewhere is None else [elsewhere])
+        self._folder = private_folder(elsewhere)
         self.log = log if log is not None else self._folder / "log"
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._ready = False
         self._served = False
         self._method: str | None = None
-        self._patience = Patience(patience_s)
+        self._patience, self._patience_s = Patience(patience_s), patience_s
+        self._still_s = max(patience_s, _STILL_S)
+        self._pulse = Pulse(self._still_s / 4)
         self._dead: AnimatError | None = None
         try:
             self._listener = Listener(self._folder, listen, processes)
@@ -127,7 +137,7 @@ class Worker:
                 f"cannot listen at {listen!r} ({error.strerror}); see `{setting}: {{address: ..}}`"
             ) from None
         python = python or sys.executable
-        command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title))]
+        command = [python, str(Path(bootstrap.__file__).resolve()), str(self._invite(title, direct=bool(launch)))]
         try:
             self._processes = Processes(launch, command, self.log)
         except OSError as error:
@@ -174,8 +184,8 @@ class Worker:
     def start(self, method: str, *arguments: Any, limit_s: float | None = None, quiet_s: float | None = None) -> None:
         """Start a call; `wait` takes its reply.
 
-        `limit_s` is the longest time that it may take; ``inf`` leaves it all the time, while the process lives.
-        `quiet_s` is the longest time without a sign of progress.
+        `limit_s` is the longest time that it may take; ``inf`` leaves it all the time, while the processes do
+        something. `quiet_s` is the longest time without a sign of progress.
         """
         if self._dead is not None:
             raise self._dead
@@ -185,6 +195,7 @@ class Worker:
             self._receive()
         self._method = method
         self._patience.begin(method, limit_s, quiet_s)
+        self._pulse.begin()
         self._listener.send(method.encode(), encode(arguments))
 
     def wait(self, reply: Any = Any) -> Any:
@@ -234,10 +245,11 @@ class Worker:
         """Return the end of the worker's log."""
         return telling.last_words(self.log, self._log_start, lines)
 
-    def _invite(self, title: str) -> Path:
-        """Write the invitation, for the user's eyes only."""
+    def _invite(self, title: str, *, direct: bool) -> Path:
+        """Write the invitation, for the user's eyes only; `direct` if processes here write into the log themselves."""
         here = self._listener
-        invitation = Invitation(here.address, here.token, self.serve, title, here.processes, here.keys)
+        log = str(self.log.absolute()) if direct and here.keys is None else None
+        invitation = Invitation(here.address, here.token, self.serve, title, here.processes, here.keys, log)
         file = self._folder / "invitation"
         file.touch(0o600)
         file.write_bytes(encode(invitation))
@@ -248,8 +260,8 @@ class Worker:
         look = float("inf") if self._processes.pidfd is not None else _LOOK_S
         while True:
             left = self._patience.left_s
-            pause = max(0.0, min(left, look))
-            events = dict(self._poller.poll(None if pause == float("inf") else int(1000 * pause) + 1))
+            pause = max(0.0, min(left, look, self._pulse.left_s))
+            events = dict(self._poller.poll(int(1000 * pause) + 1))
             if self._listener.socket in events:
                 message = self._listener.receive()
                 if message is not None:
@@ -261,6 +273,8 @@ class Worker:
                 self._check_links()
             elif left <= 0:
                 raise self._hung()
+            elif self._pulse.left_s <= 0 and (still := self._still()):
+                raise self._hung(still)
 
     def _handle(self, peer: Peer, kind: bytes, payload: bytes) -> tuple[bytes, bytes]:
         if kind == HELLO:
@@ -338,10 +352,18 @@ class Worker:
                 told.append(decoder(Failure).decode(payload))
         return told
 
-    def _hung(self) -> AnimatError:
-        what = str(self._patience)
+    def _still(self) -> str:
+        """Return what tells that the call will never be answered; empty if nothing does."""
+        known, complete = self._processes.known, self._listener.complete
+        idle = self._pulse.look(known if complete else {*known, *self._processes.started()})
+        together = self._listener.processes if complete and len(known) == self._listener.processes else 0
+        return standstill(idle, together, self._still_s)
+
+    def _hung(self, still: str = "") -> AnimatError:
+        what = f"{self._patience}{still and f', {still},'}"
         where = telling.whereabouts(self._processes, self._listener, self._folder)
-        return self._end_with(WorkerHung(f"the worker {what} and was killed.{where}\n{self._words()}"))
+        killed = f"was killed (its patience is {self._patience_s:g} s)"
+        return self._end_with(WorkerHung(f"the worker {what} and {killed}.{where}\n{self._words()}"))
 
     def _words(self) -> str:
         words = self.last_words()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from animat.errors import AnimatError
 
-__all__ = ["Appender", "free_reserve", "plain", "take_reserve", "write_error", "write_json", "write_text"]
+__all__ = ["Appender", "file_hash", "free_reserve", "plain", "take_reserve", "write_error", "write_json", "write_text"]
 
 #: Kept free inside the folder so that rows not written yet, events and summary still fit on a full disk.
 _RESERVE = ".reserve"
@@ -59,6 +60,21 @@ class Appender:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file; it is read once, in pieces.
+
+    Raises
+    ------
+    AnimatError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AnimatError(f"cannot read it: {error.strerror}", file=path) from None
 
 
 def write_error(path: Path, error: OSError) -> AnimatError:

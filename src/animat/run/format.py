@@ -14,6 +14,7 @@ import pyarrow as pa
 
 __all__ = [
     "CONTROL",
+    "END_OF_STREAM",
     "EVENTS",
     "MANIFEST",
     "POPULATIONS",
@@ -56,6 +57,9 @@ PROFILE_COLUMNS = (
     "other",
     "step_s",
 )
+
+#: The two words that end an Arrow IPC stream.
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 #: Spikes of a finished run, sorted by (tick, population, index).
 SPIKES_SCHEMA = pa.schema(

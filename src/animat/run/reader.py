@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from animat.brain.protocol import PopulationInfo
 from animat.errors import AnimatError, unknown_name
+from animat.missing import missing
 from animat.run.format import (
     EVENTS,
     MANIFEST,
@@ -27,9 +28,10 @@ from animat.run.format import (
     schema_of,
     table_file,
 )
+from animat.run.profile import read_profile
 from animat.run.spikes import read_populations, read_shards, shards
 
-__all__ = ["Run", "column_values", "open_run", "profile_summary", "read_stream"]
+__all__ = ["Run", "column_values", "open_run", "read_stream", "table_hash", "whole_batches"]
 
 _TICKS_PER_S = 1e9
 
@@ -44,24 +46,35 @@ def open_run(folder: str | Path) -> Run:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise AnimatError("there is no such run folder", file=path)
-    if not any((path / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
+        raise missing("run folder", path, _is_run)
+    if not _is_run(path):
         raise AnimatError(f"this folder holds no run (no {MANIFEST}, {EVENTS} or {PROFILE})", file=path)
     return Run(path)
 
 
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE))
+
+
 def read_stream(path: Path) -> pa.Table | None:
     """Return the whole record batches of an Arrow stream file, or None if not even its schema is whole."""
+    found = whole_batches(path)
+    return None if found is None else found[0]
+
+
+def whole_batches(path: Path) -> tuple[pa.Table, int] | None:
+    """Return the whole record batches of an Arrow stream file and the byte that the last of them ends at."""
     try:
         with pa.memory_map(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            batches = []
+            batches, end = [], file.tell()
             try:
                 for batch in stream:
                     batch.validate(full=True)
                     batches.append(batch)
+                    end = file.tell()
             except (pa.ArrowException, OSError):
                 pass
-            return pa.Table.from_batches(batches, stream.schema)
+            return pa.Table.from_batches(batches, stream.schema), end
     except (pa.ArrowException, OSError):
         return None
 
@@ -107,17 +120,7 @@ class Run:
     @cached_property
     def profile(self) -> dict[str, NDArray[np.float64]]:
         """Columns of `profile.csv`, one value a step; seconds, except `step`, `tick` and `first`."""
-        rows = list(csv.reader(_whole_lines(self.folder / PROFILE)))
-        if not rows:
-            return {}
-        header, *body = rows
-        try:
-            values = np.array([[float(cell) for cell in row] for row in body]).reshape(len(body), len(header))
-        except ValueError:
-            raise AnimatError(
-                "a line of this file is not made of one number per column", file=self.folder / PROFILE
-            ) from None
-        return {name: values[:, position] for position, name in enumerate(header)}
+        return read_profile(self.folder)
 
     @cached_property
     def signals(self) -> pa.Table:
@@ -132,11 +135,9 @@ class Run:
     @cached_property
     def spikes(self) -> pa.Table:
         """Recorded spikes: population, index, tick, sorted by (tick, population, index)."""
-        if shards(self.folder):
-            return read_shards(self.folder)
         table = read_stream(self.folder / table_file("spikes"))
         if table is None:
-            return SPIKES_SCHEMA.empty_table()
+            return read_shards(self.folder) if shards(self.folder) else SPIKES_SCHEMA.empty_table()
         if not table.schema.equals(SPIKES_SCHEMA):
             raise AnimatError(
                 "this table does not hold spikes; the file is damaged", file=self.folder / table_file("spikes")
@@ -202,13 +203,8 @@ class Run:
     def rate_history(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return the mean rate of every population in each step: name to (times of step ends in s, Hz)."""
         history = {}
-        for brain, populations in read_populations(self.folder).items():
-            table = self.table(counts_table(brain))
-            ticks = np.asarray(table["tick"])
-            column = next(iter(columns_of(table.schema)), None)
-            if column is None or column.size != len(populations):
-                continue
-            rates = column_values(table, column) / _step_lengths(ticks, self.start)[:, None]
+        for populations, ticks, counts in self._counts():
+            rates = counts / _step_lengths(ticks, self.start)[:, None]
             for position, population in enumerate(populations):
                 history[population.name] = (ticks / _TICKS_PER_S, rates[:, position] / max(1, population.size))
         return history
@@ -221,6 +217,67 @@ class Run:
             else 0.0
             for name, (times, rates) in self.rate_history().items()
         }
+
+    def spike_counts(self) -> dict[str, int]:
+        """Return how often every population fired, recorded or not."""
+        found: dict[str, int] = {}
+        for populations, _, counts in self._counts():
+            totals = counts.sum(axis=0)
+            found |= {one.name: int(total) for one, total in zip(populations, totals, strict=True)}
+        return found
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether it failed or was killed, so that its tables may end at different times."""
+        return self.summary.get("state") not in ("completed", "stopped")
+
+    @cached_property
+    def _step_ends(self) -> dict[str, NDArray[Any]]:
+        """The ends of the recorded steps, in each of the tables that have columns."""
+        names = ("signals", "body", *(counts_table(brain) for brain in read_populations(self.folder)))
+        tables = {name: self._known_table(name) for name in names}
+        return {name: np.asarray(table["tick"]) for name, table in tables.items() if table.num_columns > 1}
+
+    @property
+    def end(self) -> int:
+        """The tick at which the recording ends: the last in any of its tables."""
+        found = [*self._step_ends.values(), self.profile.get("tick", np.zeros(0))]
+        return int(max((ticks[-1] for ticks in found if len(ticks)), default=self.start))
+
+    @property
+    def recorded(self) -> set[str]:
+        """Names of the populations of which spikes were recorded."""
+        return {self.spike_populations[code] for code in np.unique(self.spike_codes)}
+
+    def whole_until(self, recorded: Collection[str]) -> int:
+        """Return the tick up to which all tables reach, and no counted spike of these populations is missing."""
+        ends = (ticks[-1] if len(ticks) else self.start for ticks in self._step_ends.values())
+        return int(min([*ends, *self._spikes_missing(recorded)], default=self.end))
+
+    def _spikes_missing(self, recorded: Collection[str]) -> Iterator[int]:
+        """Yield for each brain the end of the last step before one of which spikes are missing, if there is one."""
+        spiked = np.asarray(self.spikes["tick"])
+        for populations, ends, counts in self._counts():
+            chosen = [one.name in recorded for one in populations]
+            names = [one.name for one in populations if one.name in recorded]
+            codes = [code for code, name in enumerate(self.spike_populations) if name in names]
+            there = np.searchsorted(spiked[np.isin(self.spike_codes, codes)], ends, "right")
+            missing = np.flatnonzero(there < np.cumsum(counts[:, chosen].sum(axis=1)))
+            if len(missing):
+                yield int(ends[missing[0] - 1]) if missing[0] else self.start
+
+    def _counts(self) -> Iterator[tuple[list[PopulationInfo], NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield populations, ends of the steps and spikes (steps, populations) of every brain that has some."""
+        for brain, populations in read_populations(self.folder).items():
+            table = self.table(counts_table(brain))
+            column = next(iter(columns_of(table.schema)), None)
+            if column is not None and column.size == len(populations):
+                yield populations, np.asarray(table["tick"]), column_values(table, column)
+
+    @property
+    def steps(self) -> int:
+        """How many steps were recorded: the rows of the longest of its tables."""
+        return max(map(len, [*self._step_ends.values(), self.profile.get("tick", ())]))
 
     @cached_property
     def spike_hash(self) -> str:
@@ -237,12 +294,12 @@ class Run:
     @cached_property
     def signal_hash(self) -> str:
         """SHA-256 over names, units, ticks and values of all signals."""
-        return _table_hash(self.signals)
+        return table_hash(self.signals)
 
     @cached_property
     def body_hash(self) -> str:
         """SHA-256 over ticks, link poses and muscle paths."""
-        return _table_hash(self.body)
+        return table_hash(self.body)
 
     def hashes(self) -> dict[str, str]:
         """Return the three hashes that two runs are compared by."""
@@ -257,31 +314,13 @@ def column_values(table: pa.Table, column: Column) -> NDArray[Any]:
     return values.reshape(table.num_rows, *column.shape)
 
 
-def profile_summary(profile: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, float]]:
-    """Return mean and median seconds of every timed column over the steps that are not a first step."""
-    later = _is_later(profile)
-    return {
-        ("step" if name == "step_s" else name): {
-            "mean": float(values[later].mean()),
-            "median": float(np.median(values[later])),
-        }
-        for name, values in profile.items()
-        if name not in ("step", "tick", "first") and later.any()
-    }
-
-
-def _is_later(profile: dict[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    if "first" in profile:
-        return np.equal(profile["first"], 0)
-    return np.arange(len(next(iter(profile.values()), []))) > 0
-
-
 def _step_lengths(ticks: NDArray[np.int64], start: int) -> NDArray[np.float64]:
     """Return the length of each step in s from the ticks of their ends, and of the beginning of the first."""
     return np.maximum(np.diff(ticks, prepend=start), 1) / _TICKS_PER_S
 
 
-def _table_hash(table: pa.Table) -> str:
+def table_hash(table: pa.Table) -> str:
+    """Return the SHA-256 over names, units, ticks and values of a table."""
     digest = hashlib.sha256()
     columns = columns_of(table.schema)
     digest.update(json.dumps([(one.name, one.unit, one.shape, one.dtype) for one in columns]).encode())

@@ -14,7 +14,8 @@ import numpy as np
 
 from animat.run.files import write_text
 from animat.run.format import REPORT
-from animat.run.reader import Run, open_run, profile_summary
+from animat.run.profile import profile_summary
+from animat.run.reader import Run, open_run
 from animat.run.report_data import PROFILE_TEXT, report_data
 from animat.run.scene import write_scene
 
@@ -39,7 +40,7 @@ def write_report(folder: str | Path) -> Path:
         title=html.escape(str(manifest.get("name") or run.folder.name)),
         state=html.escape(state),
         lead=html.escape(" ".join(str(manifest.get("description") or "").split())),
-        failure=_failure(run),
+        notices=_failure(run) + _warnings(run),
         facts="".join(_fact(label, value, unit) for label, value, unit in _facts(run, data)),
         sections="\n".join(_sections(run, data)),
         css=template("page.css"),
@@ -80,6 +81,12 @@ def _failure(run: Run) -> str:
     if not error:
         return ""
     return f'<section class="failure"><b>The run failed</b><pre>{html.escape(error)}</pre></section>'
+
+
+def _warnings(run: Run) -> str:
+    """Return what is implausible in the run."""
+    found = "".join(f"<li>{html.escape(str(one))}</li>" for one in run.summary.get("warnings") or ())
+    return f'<section class="warnings"><b>Implausible</b><ul>{found}</ul></section>' if found else ""
 
 
 def _facts(run: Run, data: dict[str, Any]) -> list[tuple[str, str, str]]:

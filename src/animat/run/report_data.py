@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.run.format import Column
+from animat.run.profile import later_steps
 from animat.run.reader import Run
 from animat.run.scene import BodyScene, read_scene
 
@@ -255,7 +256,7 @@ def _profile(run: Run) -> dict[str, Any] | None:
     profile = run.profile
     if "step_s" not in profile or "tick" not in profile:
         return None
-    later = np.equal(profile["first"], 0) if "first" in profile else np.arange(len(profile["tick"])) > 0
+    later = later_steps(profile)
     if not later.any():
         return None
     columns = {name: values[later] for name, values in profile.items()}

@@ -10,19 +10,23 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
 from animat.brain.protocol import BrainInfo, PopulationInfo
 from animat.errors import AnimatError
+from animat.link.identity import identity_of
 from animat.run.files import Appender, free_reserve, plain, take_reserve, write_json
 from animat.run.finish import finish_folder
 from animat.run.format import (
     CONTROL,
+    END_OF_STREAM,
     EVENTS,
     MANIFEST,
     POPULATIONS,
@@ -35,20 +39,44 @@ from animat.run.format import (
     shard_name,
     table_file,
 )
+from animat.run.implausible import implausible
+from animat.run.reader import Run
 
 __all__ = ["RunWriter", "Table"]
 
-#: A table is flushed after this many bytes or seconds (wall clock).
+#: A table is flushed after this many bytes (or as many as Arrow puts before them) or seconds (wall clock).
 FLUSH_BYTES = 64 * 1024
 FLUSH_SECONDS = 1.0
-
-#: The two words that end an Arrow IPC stream.
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+_PROFILE_ROWS = 512
 
 
-def _array(values: NDArray[Any]) -> pa.Array:
-    """Return values as an Arrow array; unlike `pa.array` this never imports pandas, half a second into a run."""
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values.copy())])
+def _frame(schema: pa.Schema, columns: Sequence[Column], rows: int) -> bytes:
+    """Return what stands before the numbers of a record batch of so many rows, whatever the numbers are.
+
+    Columns of one type share an array of zeros, so that many columns cost little.
+    """
+    zeros: dict[tuple[str, int], pa.Array] = {}
+    arrays = [_zeros("int64", rows)]
+    for column, field in zip(columns, list(schema)[1:], strict=True):
+        key = (column.dtype, column.size if column.shape else 0)
+        if key not in zeros:
+            values = _zeros(column.dtype, rows * column.size)
+            zeros[key] = pa.FixedSizeListArray.from_arrays(values, type=field.type) if column.shape else values
+        arrays.append(zeros[key])
+    message: memoryview = memoryview(pa.record_batch(arrays, schema=schema).serialize())
+    return message[: 8 + int.from_bytes(message[4:8], "little")].tobytes()
+
+
+def _zeros(dtype: str, count: int) -> pa.Array:
+    """Return zeros as an Arrow array; unlike `pa.array` this never imports pandas, half a second into a run."""
+    values = np.zeros(count, dtype)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), count, [None, pa.py_buffer(values)])
+
+
+def _padded(values: NDArray[Any]) -> bytes:
+    """Return rows of numbers as bytes, each row filled up to whole words of 8 bytes."""
+    rows = values.reshape(len(values), -1).view(np.uint8)
+    return np.pad(rows, [(0, 0), (0, -rows.shape[1] % 8)]).tobytes() if rows.shape[1] % 8 else rows.tobytes()
 
 
 class Table:
@@ -66,7 +94,8 @@ class Table:
         self.columns = tuple(columns)
         self.width = sum(column.size for column in columns)
         self._schema = schema_of(columns)
-        rows = max(1, FLUSH_BYTES // (8 * (self.width + 1)))
+        self._frame = (1, _frame(self._schema, self.columns, 1))
+        rows = max(1, max(FLUSH_BYTES, len(self._frame[1])) // (8 * (self.width + 1)))
         self._ticks = np.zeros(rows, np.int64)
         self._block = np.zeros((rows, self.width))
         self._filled = 0
@@ -88,25 +117,26 @@ class Table:
         rows, self._filled = self._filled, 0
         self._flushed = time.monotonic()
         if rows:
-            self._file.write(self._batch(rows).serialize())
+            self._file.write(self._batch(rows))
 
-    def _batch(self, rows: int) -> pa.RecordBatch:
-        arrays = [_array(self._ticks[:rows])]
+    def _batch(self, rows: int) -> bytes:
+        """Return the message that pyarrow would write of the first rows."""
+        if self._frame[0] != rows:
+            self._frame = (rows, _frame(self._schema, self.columns, rows))
+        parts = [self._frame[1], self._ticks[:rows].tobytes()]
         first = 0
-        for column, field in zip(self.columns, list(self._schema)[1:], strict=True):
-            part: NDArray[Any] = self._block[:rows, first : first + column.size].astype(column.dtype)
-            values = _array(part.reshape(-1))
-            if column.shape:
-                values = pa.FixedSizeListArray.from_arrays(values, type=field.type)
-            arrays.append(values)
-            first += column.size
-        return pa.record_batch(arrays, schema=self._schema)
+        for (size, dtype), group in groupby(self.columns, key=lambda column: (column.size, column.dtype)):
+            count = sum(1 for _ in group)
+            block = self._block[:rows, first : first + count * size].reshape(rows, count, size)
+            parts.append(_padded(np.ascontiguousarray(block.transpose(1, 0, 2)).astype(dtype, copy=False)))
+            first += count * size
+        return b"".join(parts)
 
     def close(self) -> None:
         """Flush and mark the stream as complete."""
         try:
             self.flush()
-            self._file.write(_END_OF_STREAM)
+            self._file.write(END_OF_STREAM)
         finally:
             self._file.close()
 
@@ -133,7 +163,10 @@ class RunWriter:
         if (self.folder / "experiment.yaml").exists():
             raise AnimatError("this folder holds an experiment; choose another for the run with --out", file=folder)
         if any((self.folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
-            raise AnimatError("this folder already holds a run; choose another with --out, or remove it", file=folder)
+            raise AnimatError(
+                "this folder already holds a run; choose another with --out, or replace it with --overwrite",
+                file=folder,
+            )
         take_reserve(self.folder)
         self._tables: dict[str, Table] = {}
         self._events = Appender(self.folder / EVENTS)
@@ -183,7 +216,7 @@ class RunWriter:
     def profile(self, row: Sequence[float]) -> None:
         """Add one step to `profile.csv`, in the order of its columns; seconds."""
         self._lines.append(self._line % tuple(row))
-        if time.monotonic() - self._profiled >= FLUSH_SECONDS:
+        if len(self._lines) == _PROFILE_ROWS or time.monotonic() - self._profiled >= FLUSH_SECONDS:
             self._flush_profile()
 
     def _flush_profile(self) -> None:
@@ -202,12 +235,13 @@ class RunWriter:
         write_json(self.folder / MANIFEST, content)
 
     def control(self, content: Mapping[str, Any]) -> None:
-        """Write `control.json`, readable by its owner only."""
-        write_json(self.folder / CONTROL, content, mode=0o600)
+        """Write `control.json`, readable by its owner only; it says which process this is, for whoever finds it."""
+        process = msgspec.to_builtins(identity_of())
+        write_json(self.folder / CONTROL, {**content, "process": process}, mode=0o600)
 
     def summary(self, content: Mapping[str, Any]) -> None:
-        """Write `summary.json` (again)."""
-        write_json(self.folder / SUMMARY, content)
+        """Write `summary.json` (again), with what is implausible in the tables that were written as `warnings`."""
+        write_json(self.folder / SUMMARY, {**content, "warnings": implausible(Run(self.folder))})
 
     def flush(self) -> None:
         """Write everything gathered so far, for example when the simulation pauses."""

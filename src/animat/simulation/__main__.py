@@ -33,12 +33,12 @@ def main() -> int:
             described, out = resumed(checkpoint, experiment, arguments.overrides, out)
         else:
             described = read_experiment(experiment, arguments.overrides)
-        runner = execute(described, out, start=False, checkpoint=checkpoint)
+        sim = execute(described, out, start=False, checkpoint=checkpoint)
     except AnimatError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if runner.state is State.FAILED:
-        print(f"error: {runner.error}", file=sys.stderr)
+    if sim.state is State.FAILED:
+        print(f"error: {sim.error}", file=sys.stderr)
         return 1
     return 0
 

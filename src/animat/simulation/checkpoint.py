@@ -1,10 +1,12 @@
 """Checkpoints: folders `checkpoints/NAME` of a run with the complete state of the simulation at one time.
 
-A checkpoint is written under a hidden name, brought to disk and renamed, so that one with its name is whole.
+A checkpoint is written under a hidden name, brought to disk and renamed, so that one with its name is whole. Its
+`checkpoint.json` has size and SHA-256 of every file, and a SHA-256 of its own; all are checked before it is used.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -23,14 +25,14 @@ from animat.brain.engines import cannot_save, engine_kind
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.read import Experiment
 from animat.packing import pack, unpack
-from animat.run.files import write_json
+from animat.run.files import file_hash, write_json
 from animat.units import format_time
 
 __all__ = ["FOLDER", "Checkpoint", "Plan", "boundary", "check_saves", "find_checkpoint", "time_name", "writing"]
 
 FOLDER = "checkpoints"
 _ABOUT, _STATE = "checkpoint.json", "state.msgpack"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,11 @@ def find_checkpoint(path: str | Path, name: str | None = None) -> Checkpoint:
     Raises
     ------
     AnimatError
-        If there is none, or it is not whole; says which there are.
+        If there is none, or it is not whole or damaged; says which there are.
     """
     place = Path(path)
     if (place / _ABOUT).is_file():
-        return _open(place)
+        return _checked(_open(place))
     if place.parent.name == FOLDER:
         _refuse_missing(place.parent, place.name)
     if not place.is_dir():
@@ -92,13 +94,13 @@ def find_checkpoint(path: str | Path, name: str | None = None) -> Checkpoint:
     if name is not None:
         if not (place / FOLDER / name / _ABOUT).is_file():
             _refuse_missing(place / FOLDER, name)
-        return _open(place / FOLDER / name)
+        return _checked(_open(place / FOLDER / name))
     found = [_open(folder) for folder in _whole(place / FOLDER)]
     if not found:
         raise AnimatError(
             'this run has no checkpoint; animat run EXPERIMENT --checkpoint "500 ms" takes one', file=place
         )
-    return max(found, key=lambda one: (one.tick, str(one.about["created"])))
+    return _checked(max(found, key=lambda one: (one.tick, str(one.about["created"]))))
 
 
 def _whole(folder: Path) -> list[Path]:
@@ -110,21 +112,42 @@ def _refuse_missing(folder: Path, name: str) -> None:
 
 
 def _open(folder: Path) -> Checkpoint:
+    """Return what `checkpoint.json` says, without a look at the other files."""
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        files = {str(name): int(size) for name, size in about["files"].items()}
-        known = about["format"] == _FORMAT
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        about = dict(json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
+        known = about["format"]
+        intact = about.pop("sha256", "") == _own_hash(about)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise AnimatError(f"this checkpoint cannot be read ({error})", file=folder / _ABOUT) from None
-    if not known:
-        raise AnimatError("this checkpoint was taken by another version of animat", file=folder / _ABOUT)
-    for name, size in files.items():
-        path = folder / name
-        found = path.stat().st_size if path.is_file() else None
-        if found != size:
-            what = "is missing" if found is None else f"has {found} bytes instead of {size}"
-            raise AnimatError(f"this checkpoint is not whole: {name} {what}; take another one", file=folder)
+    if known != _FORMAT and (intact or known == 1):
+        hint = ", which kept no hashes of its files" if known == 1 else ""
+        raise AnimatError(
+            f"this checkpoint was taken by another version of animat{hint}; go on with that version, or take it anew "
+            "with this one",
+            file=folder / _ABOUT,
+        )
+    if not intact:
+        raise AnimatError("this checkpoint is damaged: its list of files was changed; take another one", file=folder)
     return Checkpoint(folder, about)
+
+
+def _checked(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the checkpoint if every file is there as it was written."""
+    for name, file in checkpoint.about["files"].items():
+        path = checkpoint.folder / name
+        found = path.stat().st_size if path.is_file() else None
+        if found != file["bytes"]:
+            what = "is missing" if found is None else f"has {found} bytes instead of {file['bytes']}"
+        elif file_hash(path) != file["sha256"]:
+            what = "holds other bytes than were written"
+        else:
+            continue
+        raise AnimatError(f"this checkpoint is damaged: {name} {what}; take another one", file=checkpoint.folder)
+    return checkpoint
+
+
+def _own_hash(about: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager
@@ -170,7 +193,7 @@ class Draft:
         """Write the rest, and the list of all files at last."""
         (self.folder / _STATE).write_bytes(pack(state, "the simulation's state"))
         files = {
-            str(path.relative_to(self.folder)): path.stat().st_size
+            str(path.relative_to(self.folder)): {"bytes": path.stat().st_size, "sha256": file_hash(path)}
             for path in sorted(self.folder.rglob("*"))
             if path.is_file()
         }
@@ -185,7 +208,7 @@ class Draft:
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "files": files,
         }
-        write_json(self.folder / _ABOUT, content)
+        write_json(self.folder / _ABOUT, {**content, "sha256": _own_hash(content)})
 
 
 def _brain(folder: Path, name: str) -> Path:

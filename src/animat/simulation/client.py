@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,11 @@ import msgspec
 import zmq
 
 from animat.errors import AnimatError
-from animat.simulation.control import PROTOCOL
+from animat.link.identity import Identity, alive, this_place
+from animat.run.repair import living
+from animat.simulation.control import PROTOCOL, REQUEST_BYTES
 
-__all__ = ["Client", "living_pid"]
+__all__ = ["Client"]
 
 #: Seconds between two looks at whether the simulation's process still lives.
 _LOOK_S = 0.25
@@ -34,6 +35,7 @@ class Client:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._description = _read_control(self.folder)
+        self._process = msgspec.convert(self._description["process"], Identity)
         self._context = zmq.Context()
         self._socket = self._connect(zmq.DEALER, self._description["commands"])
         self._numbers = itertools.count(1)
@@ -47,7 +49,13 @@ class Client:
             When the simulation refuses, has ended, or does not answer within `timeout` seconds.
         """
         number = next(self._numbers)
-        self._socket.send(msgspec.msgpack.encode({"id": number, "name": name, "arguments": arguments}))
+        request = msgspec.msgpack.encode({"id": number, "name": name, "arguments": arguments})
+        if len(request) > REQUEST_BYTES:
+            raise AnimatError(
+                f"{name}: {len(request) / 1e6:.0f} MB are more than a simulation takes in one command "
+                f"({REQUEST_BYTES / 1e6:.0f} MB); send it in parts"
+            )
+        self._socket.send(request)
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             if self._socket.poll(int(_LOOK_S * 1000)):
@@ -86,12 +94,12 @@ class Client:
     @property
     def pid(self) -> int:
         """The simulation's process."""
-        return int(self._description["pid"])
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
         """Whether the simulation's process still lives."""
-        return _alive(self.pid)
+        return alive(self._process)
 
     def close(self) -> None:
         """Leave; the simulation goes on."""
@@ -129,31 +137,15 @@ def _read_control(folder: Path) -> dict[str, Any]:
         raise AnimatError(
             f"speaks control protocol {description.get('protocol')}, this animat speaks {PROTOCOL}", file=path
         )
-    if not _alive(int(description["pid"])):
+    process = living(folder)
+    if process is None:
         raise AnimatError(f"the simulation in {folder} is not running any more{_how_it_ended(folder)}")
+    if process.place != this_place() and str(description["commands"]).startswith("ipc:"):
+        raise AnimatError(
+            f"the simulation in {folder} runs on {process.host} and can be joined there; to join it from elsewhere, "
+            "start it with --tcp and tunnel its ports"
+        )
     return description
-
-
-def living_pid(folder: Path) -> int | None:
-    """Return the process of the simulation that runs in `folder`, or None."""
-    try:
-        pid = int(json.loads((folder / "control.json").read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return pid if _alive(pid) else None
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (OSError, IndexError):
-        return True
 
 
 def _how_it_ended(folder: Path) -> str:

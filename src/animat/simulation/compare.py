@@ -11,34 +11,34 @@ from animat.run.files import write_json
 from animat.run.reader import Run, open_run
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
-from animat.simulation.runner import Progress, Runner
+from animat.simulation.running import Progress, Running
 
 __all__ = ["difference", "run_comparison"]
 
 
-def run_comparison(runner: Runner, progress: Progress) -> None:
+def run_comparison(sim: Running, progress: Progress) -> None:
     """Repeat a completed run with the settings of `compare:` into `comparison/`; the summary gets the difference.
 
     A run that went on from a checkpoint is compared with another that goes on from there.
     """
-    compare = runner.experiment.part.compare
+    compare = sim.experiment.part.compare
     assert compare is not None
     settings = [f"{name}={value}" for name, value in compare.set.items()]
-    other = Runner(
-        runner.experiment.with_overrides(settings),
-        runner.folder / "comparison",
+    other = Running(
+        sim.experiment.with_overrides(settings),
+        sim.folder / "comparison",
         progress=lambda what, done: progress(f"{what} ({', '.join(settings)})", done),
-        checkpoint=runner.checkpoint,
+        checkpoint=sim.checkpoint,
     )
     conduct(other)
-    runner.interrupted = other.interrupted
-    run = open_run(runner.folder)
+    sim.asked.signal = other.asked.signal
+    run = open_run(sim.folder)
     summary = dict(run.summary or {})
     if other.state is State.COMPLETED:
         summary["comparison"] = difference(run, open_run(other.folder), compare, settings)
     else:
         summary["comparison"] = {"settings": settings, "state": str(other.state), "error": other.error or other.reason}
-    write_json(runner.folder / "summary.json", summary)
+    write_json(sim.folder / "summary.json", summary)
 
 
 def difference(run: Run, other: Run, compare: Compare, settings: list[str]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import queue
 import shutil
-import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,13 +22,24 @@ import msgspec
 import zmq
 import zmq.auth
 
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
+from animat.link.identity import identity_of
+from animat.link.leftovers import fits_a_socket, private_folder
 from animat.run.files import plain
 
-__all__ = ["PROTOCOL", "Command", "ControlEndpoint"]
+__all__ = ["PROTOCOL", "REQUEST_BYTES", "Command", "ControlEndpoint"]
 
 #: Version of the control protocol, stated in `control.json`.
-PROTOCOL = 1
+PROTOCOL = 2
+
+#: Commands of one client that may wait for the next step boundary; bytes of one request; requests that wait unread.
+_UNANSWERED, REQUEST_BYTES, _REQUESTS_QUEUED = 64, 32 * 1024**2, 64
+
+#: Part of the time that answering may take in the long run, seconds that may be saved up for a burst, longest rest.
+_SHARE, _SAVED_S, _REST_S = 0.05, 0.02, 1.0
+
+#: Answers (name, arguments) at once, or returns None.
+Immediate = Callable[[str, dict[str, Any]], dict[str, Any] | None]
 
 #: Messages that wait for one slow reader before newer ones are dropped.
 _STREAM_QUEUE = 64
@@ -59,24 +70,18 @@ class ControlEndpoint:
     folder
         The run folder; the sockets stand in it with mode 0600, or, where its path is too long for a
         socket, in a fresh folder with mode 0700.
-    immediate
-        Answers commands that need not wait for a step boundary (name, arguments) or returns None.
     tcp
         Listen on this address ("127.0.0.1") with CURVE keys made for this run instead.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        immediate: Callable[[str, dict[str, Any]], dict[str, Any] | None],
-        *,
-        tcp: str | None = None,
-    ) -> None:
-        self.commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._immediate = immediate
+    def __init__(self, folder: Path, *, tcp: str | None = None) -> None:
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._unanswered: dict[bytes, int] = {}
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.setsockopt(zmq.LINGER, 500)
+        self._router.setsockopt(zmq.MAXMSGSIZE, REQUEST_BYTES)
+        self._router.setsockopt(zmq.RCVHWM, _REQUESTS_QUEUED)
         self._stream = self._context.socket(zmq.XPUB)
         self._stream.setsockopt(zmq.SNDHWM, _STREAM_QUEUE)
         self._stream.setsockopt(zmq.LINGER, 200)
@@ -92,12 +97,26 @@ class ControlEndpoint:
         self._auth: Any = None
         self.addresses = self._bind_tcp(tcp) if tcp else self._bind_unix(folder)
         self._closing = False
-        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread: threading.Thread | None = None
+
+    def serve(self, immediate: Immediate) -> None:
+        """Begin to answer; `immediate` answers what need not wait for a step boundary, or returns None."""
+        self._thread = threading.Thread(target=self._serve, args=(immediate,), name="control", daemon=True)
         self._thread.start()
+
+    def take(self, timeout: float) -> Command:
+        """Return the next command, waiting for one up to `timeout` seconds.
+
+        Raises
+        ------
+        queue.Empty
+            If there is none.
+        """
+        return self._commands.get(timeout=timeout) if timeout else self._commands.get_nowait()
 
     def description(self) -> dict[str, Any]:
         """Return what `control.json` says: protocol, addresses, process, keys (tcp only)."""
-        return {"protocol": PROTOCOL, "pid": os.getpid(), **self.addresses, **self._keys}
+        return {"protocol": PROTOCOL, "process": msgspec.to_builtins(identity_of()), **self.addresses, **self._keys}
 
     def look(self) -> None:
         """Take note of who listens to what (loop's thread only, once a step)."""
@@ -122,12 +141,16 @@ class ControlEndpoint:
         """Answer what waits, close the sockets and remove them."""
         if self._closing:
             return
-        while not self.commands.empty():
-            self.commands.get().refuse("the simulation has ended")
+        while not self._commands.empty():
+            self._commands.get().refuse("the simulation has ended")
         self._closing = True
-        with self._wake_lock:
-            self._wake_out.send(b"")
-        self._thread.join(timeout=5)
+        if self._thread is None:
+            self._router.close()
+            self._wake_in.close()
+        else:
+            with self._wake_lock:
+                self._wake_out.send(b"")
+            self._thread.join(timeout=5)
         for socket in (self._stream, self._wake_out):
             socket.close()
         if self._auth is not None:
@@ -137,13 +160,12 @@ class ControlEndpoint:
             if address.startswith("ipc://"):
                 Path(address.removeprefix("ipc://")).unlink(missing_ok=True)
         if self._made is not None:
-            with suppress(OSError):
-                self._made.rmdir()
+            shutil.rmtree(self._made, ignore_errors=True)
 
     def _bind_unix(self, folder: Path) -> dict[str, str]:
         place = folder.resolve()
-        if len(os.fsencode(place / "control.stream")) > 100:
-            place = self._made = Path(tempfile.mkdtemp(prefix="animat-"))
+        if not fits_a_socket(place / "control.stream"):
+            place = self._made = private_folder()
         addresses = {"commands": f"ipc://{place / 'control.sock'}", "streams": f"ipc://{place / 'control.stream'}"}
         mask = os.umask(0o177)
         try:
@@ -160,7 +182,7 @@ class ControlEndpoint:
 
         server_public, server_secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
-        certificates = Path(tempfile.mkdtemp(prefix="animat-keys-"))
+        certificates = private_folder()
         (certificates / "client.key").write_text(f'metadata\ncurve\n    public-key = "{client_public.decode()}"\n')
         self._auth = ThreadAuthenticator(self._context)
         self._auth.start()
@@ -186,31 +208,41 @@ class ControlEndpoint:
 
         return answer
 
-    def _serve(self) -> None:
+    def _serve(self, immediate: Immediate) -> None:
         poller = zmq.Poller()
         poller.register(self._router, zmq.POLLIN)
         poller.register(self._wake_in, zmq.POLLIN)
+        budget = _Budget()
         try:
             while True:
                 ready = dict(poller.poll())
                 if self._wake_in in ready:
                     frames = self._wake_in.recv_multipart()
                     if len(frames) == 2:
-                        self._router.send_multipart(frames)
+                        self._deliver(frames)
                     elif self._closing:
                         break
                 if self._router in ready:
-                    self._receive(self._router.recv_multipart())
+                    began = time.thread_time()
+                    self._receive(self._router.recv_multipart(), immediate)
+                    time.sleep(budget.rest(time.thread_time() - began))
         finally:
             with suppress(zmq.ZMQError):
                 while self._wake_in.poll(0):
                     frames = self._wake_in.recv_multipart()
                     if len(frames) == 2:
-                        self._router.send_multipart(frames)
+                        self._deliver(frames)
             self._router.close()
             self._wake_in.close()
 
-    def _receive(self, frames: list[bytes]) -> None:
+    def _deliver(self, frames: list[bytes]) -> None:
+        client = frames[0]
+        left = self._unanswered.pop(client, 1) - 1
+        if left > 0:
+            self._unanswered[client] = left
+        self._router.send_multipart(frames)
+
+    def _receive(self, frames: list[bytes], immediate: Immediate) -> None:
         client = frames[0]
         try:
             request = msgspec.msgpack.decode(frames[-1])
@@ -222,13 +254,35 @@ class ControlEndpoint:
             self._router.send_multipart([client, msgspec.msgpack.encode(answer)])
             return
         try:
-            now = self._immediate(name, arguments)
+            now = immediate(name, arguments)
         except Exception as error:
-            now = {"error": str(error)}
+            now = {"error": told(error)}
+        waiting = self._unanswered.get(client, 0)
+        if now is None and waiting >= _UNANSWERED:
+            now = {"error": f"{waiting} of your commands have not been answered yet; wait for one"}
         if now is not None:
             self._router.send_multipart([client, _encode({"id": number, **now})])
         else:
-            self.commands.put(Command(name, arguments, self._answer(client, number)))
+            self._unanswered[client] = waiting + 1
+            self._commands.put(Command(name, arguments, self._answer(client, number)))
+
+
+class _Budget:
+    """How long the endpoint's thread must rest after a request, so that clients cannot hold the loop.
+
+    The thread shares Python's lock with the loop: it may use `_SHARE` of the time in the long run, and what it left
+    unused up to `_SAVED_S`, so that a few requests are answered at once and an endless flood is slowed.
+    """
+
+    def __init__(self) -> None:
+        self._saved = _SAVED_S
+        self._then = time.monotonic()
+
+    def rest(self, used_s: float) -> float:
+        now = time.monotonic()
+        self._saved = min(_SAVED_S, self._saved + _SHARE * (now - self._then)) - used_s
+        self._then = now
+        return min(_REST_S, max(0.0, -self._saved / _SHARE))
 
 
 def _encode(content: Mapping[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from animat.run.report import write_report
 from animat.simulation.checkpoint import Checkpoint, Plan
 from animat.simulation.compare import run_comparison
 from animat.simulation.conduct import conduct
+from animat.simulation.course import fail
+from animat.simulation.ending import close
+from animat.simulation.fits import check_resume
 from animat.simulation.keep import keep_description
 from animat.simulation.lifecycle import State
-from animat.simulation.runner import Progress, Runner
-from animat.simulation.state import check_resume
+from animat.simulation.running import Progress, Running
 
 __all__ = ["execute"]
 
@@ -30,9 +33,11 @@ def execute(
     pace: float | None = None,
     checkpoint: Checkpoint | None = None,
     plan: Plan | None = None,
-    on_open: Callable[[Runner], None] = lambda _runner: None,
-) -> Runner:
-    """Build, run and finish; returns the ended runner, whose `state`, `reason` and `error` say how it went.
+    on_open: Callable[[Running], None] = lambda _sim: None,
+) -> Running:
+    """Build, run and finish; return the ended simulation, whose `state`, `reason` and `error` say how it went.
+
+    One that fails before any brain was started, because something in its description is wrong, leaves no folder.
 
     Parameters
     ----------
@@ -59,17 +64,21 @@ def execute(
         check_resume(experiment, checkpoint)
     if plan is not None:
         plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
-    runner = Runner(experiment, folder, progress=progress, tcp=tcp, pace=pace, checkpoint=checkpoint, plan=plan)
+    fresh = not folder.exists()
+    sim = Running(experiment, folder, progress=progress, tcp=tcp, checkpoint=checkpoint)
     try:
         keep_description(experiment, folder)
     except AnimatError as error:
-        runner.fail(str(error))
-        runner.close()
-        return runner
-    conduct(runner, start=start, on_open=on_open)
-    if experiment.part.compare is not None and runner.state is State.COMPLETED:
-        run_comparison(runner, progress)
+        fail(sim, str(error))
+        close(sim)
+        return sim
+    conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
+    if sim.state is State.FAILED and fresh and not sim.engines.links:
+        shutil.rmtree(folder, ignore_errors=True)
+        return sim
+    if experiment.part.compare is not None and sim.state is State.COMPLETED:
+        run_comparison(sim, progress)
     if report:
         progress("writing the report", None)
         write_report(folder)
-    return runner
+    return sim

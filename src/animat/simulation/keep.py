@@ -6,10 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from animat.errors import AnimatError
+from animat.experiment.parts import network_spec
 from animat.experiment.read import FILE, Experiment
+from animat.library import network_files
 from animat.run.format import EVENTS, MANIFEST
 
 __all__ = ["keep_description", "keep_sources"]
@@ -25,8 +28,9 @@ _NAMED = re.compile(r"""\bfile(?:name)?\s*[=:]\s*(?:["']([^"']+)["']|([^\s"',}#]
 def keep_description(experiment: Experiment, folder: Path) -> None:
     """Copy `experiment.yaml`, all files that it names and the small ones beside them into ``folder/experiment``.
 
-    Left out are hidden files, the run's own folder and earlier runs. Of the files that nothing names, the smallest are
-    kept first. A named file that does not exist is passed over: reading the parts says so better.
+    Left out are hidden files, the run's own folder, earlier runs, and links that nothing names to what lies elsewhere.
+    Of the files that nothing names, the smallest are kept first. A named file that does not exist is passed over:
+    reading the parts says so better.
 
     Raises
     ------
@@ -38,7 +42,8 @@ def keep_description(experiment: Experiment, folder: Path) -> None:
         return
     there = list(_description(source, folder.resolve()))
     named = {path for path in _named(experiment, source, there) if path.is_file()}
-    for path in sorted(named | set(_small(path for path in there if path not in named))):
+    beside = (path for path in there if path not in named and path.resolve().is_relative_to(source))
+    for path in sorted(named | set(_small(beside))):
         place = target / path.relative_to(source)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -70,11 +75,14 @@ def _describes(folder: Path, run: Path) -> bool:
 
 
 def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]:
-    """Return the files that the experiment names, and those that its body files name in turn."""
+    """Return the files that the experiment names, and those that its circuits and body files name in turn."""
     part = experiment.part
     found = {source / name for name in (FILE, *part.transfer_functions)}
     for brain in part.all_brains.values():
         found |= _files(source, brain.script or brain.network, there)
+        if brain.network is not None:
+            with suppress(AnimatError):
+                found |= {file for file in network_files(network_spec(brain), source) if file.is_relative_to(source)}
     for body in part.all_bodies.values():
         new = _files(source, body.model, there)
         while new:

@@ -5,7 +5,7 @@ set after the last step (`begin`); when their replies are in, transfer functions
 events take effect (`finish`). So each direction, sensing and acting, has one step of latency: what a
 body does in a step is seen by a transfer function at its end and reaches the brain in the next.
 
-Nothing here does I/O or knows a process: `animat.simulation.runner` carries the instructions out.
+Nothing here does I/O or knows a process: `animat.simulation.step` carries the instructions out.
 """
 
 from __future__ import annotations
@@ -22,17 +22,15 @@ from numpy.typing import NDArray
 from animat.body.protocol import BodyReply
 from animat.brain.devices import KINDS, initial_values
 from animat.brain.protocol import BrainReply, Change
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
 from animat.simulation.events import HELD, Event, EventQueue
 from animat.transfer.bind import Bound
 from animat.transfer.board import Board
+from animat.transfer.interruption import Interruption, StopFunction
 from animat.transfer.load import error_place
+from animat.units import format_time
 
-__all__ = ["BodyStart", "BrainStart", "ClosedLoop", "Finished", "Problem", "StopFunction"]
-
-
-class StopFunction(BaseException):
-    """Thrown into a transfer function that does not return, when the user stops the simulation."""
+__all__ = ["BodyStart", "BrainStart", "ClosedLoop", "Finished", "Problem"]
 
 
 @dataclass(frozen=True)
@@ -198,17 +196,19 @@ class ClosedLoop:
             self.running, self.running_since = bound, wall.perf_counter()
             try:
                 function.call(seconds, **bound.arguments)
-            except (Exception, SystemExit) as error:
-                bound.problem = f"{type(error).__name__}: {error}" if not isinstance(error, AnimatError) else str(error)
-                line = error_place(error, function.file)
-                finished.problems.append(Problem(function.name, bound.problem, function.file, line))
-                self._rest_sources(bound)
             except StopFunction as error:
                 trace = traceback.extract_tb(error.__traceback__)
                 line = next((frame.lineno for frame in reversed(trace) if frame.filename == function.file), None)
                 raise AnimatError(
                     f"transfer function {function.name} did not return and was stopped", file=function.file, line=line
                 ) from None
+            except Interruption:
+                raise
+            except BaseException as error:
+                bound.problem = f"{told(error)} (at {format_time(self.time)})"
+                line = error_place(error, function.file)
+                finished.problems.append(Problem(function.name, bound.problem, function.file, line))
+                self._rest_sources(bound)
             finally:
                 self.running = None
 

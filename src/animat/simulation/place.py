@@ -9,7 +9,7 @@ from pathlib import Path
 from animat.errors import AnimatError
 from animat.experiment.read import FILE
 from animat.run.format import EVENTS, PROFILE
-from animat.simulation.client import living_pid
+from animat.run.repair import living
 
 __all__ = ["fresh_folder", "remove_run"]
 
@@ -40,7 +40,10 @@ def remove_run(folder: Path) -> None:
         raise AnimatError(f"{folder} holds an experiment, it cannot be the run folder; choose another with --out")
     if not (folder / EVENTS).is_file() or not (folder / PROFILE).is_file():
         raise AnimatError(f"{folder} holds something that is no run; choose another with --out, or remove it yourself")
-    pid = living_pid(folder)
-    if pid is not None:
-        raise AnimatError(f"a simulation still runs in {folder} (process {pid}); stop it: animat attach {folder} stop")
+    process = living(folder)
+    if process is not None:
+        raise AnimatError(
+            f"a simulation still runs in {folder} (process {process.pid} on {process.host}); stop it: "
+            f"animat attach {folder} stop"
+        )
     shutil.rmtree(folder)

@@ -1,22 +1,17 @@
-"""Where each step's time went: one row a step, and what a summary says of them."""
+"""Where each step's time went, as it goes: one row a step into `profile.csv`, and the speed so far."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from animat.brain.protocol import BrainReply
-from animat.run.format import PROFILE_COLUMNS
 from animat.run.writer import RunWriter
 
 __all__ = ["Profile"]
 
-_SECONDS = PROFILE_COLUMNS[3:]
-
 
 class Profile:
-    """Rows of `profile.csv`, in seconds; the first step is kept apart.
+    """Counts steps and their time; the first step is kept apart.
 
     `brain_prepare`, `brain_kernel`, `brain_read` and `brain_record` are measured in the worker (the slowest
     brain's), `body` and `transfer` here; `exchange` is what joining them cost beyond the longer of brain and body:
@@ -24,8 +19,8 @@ class Profile:
     """
 
     def __init__(self) -> None:
-        self._rows: list[tuple[float, ...]] = []
-        self._total_s = 0.0
+        self._steps = 0
+        self._later_s = 0.0
 
     def add(
         self,
@@ -47,40 +42,15 @@ class Profile:
         record = recorded - finished
         other = (finished - replied) - transfer_s + (end - recorded)
         seconds = (*worker, exchange, body, transfer_s, record, other, end - begin)
-        self._total_s += seconds[-1] if self._rows else 0.0
-        self._rows.append(seconds)
+        self._later_s += seconds[-1] if self._steps else 0.0
+        self._steps += 1
         writer.profile((step, tick, 1 if step == 1 else 0, *seconds))
 
     def real_time_factor(self, step: int) -> float | None:
-        """Return step over mean step time without the first, or None before there are two."""
-        if len(self._rows) < 2:
+        """Return step (ticks) over mean step time without the first, or None before there are two."""
+        if self._steps < 2:
             return None
-        return step / 1e9 / (self._total_s / (len(self._rows) - 1))
-
-    def overhead_s(self) -> list[float]:
-        """Return per step, without the first, what it cost beyond the longer of brain kernel and body."""
-        kernel, body = _SECONDS.index("brain_kernel"), _SECONDS.index("body")
-        return [row[-1] - max(row[kernel], row[body]) for row in self._rows[1:]]
-
-    def beyond_kernel_s(self) -> list[float]:
-        """Return per step, without the first, what it cost beyond the brain kernel."""
-        kernel = _SECONDS.index("brain_kernel")
-        return [row[-1] - row[kernel] for row in self._rows[1:]]
-
-    def table(self) -> dict[str, dict[str, float]]:
-        """Return mean and median seconds of every column without the first step, and the first step's."""
-        if not self._rows:
-            return {}
-        rows = np.array(self._rows)
-        later = rows[1:] if len(rows) > 1 else rows
-        return {
-            ("step" if name == "step_s" else name): {
-                "mean": float(later[:, place].mean()),
-                "median": float(np.median(later[:, place])),
-                "first": float(rows[0, place]),
-            }
-            for place, name in enumerate(_SECONDS)
-        }
+        return step / 1e9 / (self._later_s / (self._steps - 1))
 
 
 def _worker_s(reply: BrainReply) -> float:

@@ -71,20 +71,25 @@ def load(
             time.sleep(0.02)
         simulation = Simulation(folder, process)
         try:
-            while simulation.state == "created":
+            while process.poll() is None and simulation.state == "created":
                 time.sleep(0.05)
-            if process.poll() is not None:
-                raise AnimatError(_last_words(process, words))
+        except AnimatError:
+            if process.poll() is None:
+                simulation.close()
+                raise
         except BaseException:
             simulation.close()
             raise
+        if process.poll() is not None:
+            simulation.close()
+            raise AnimatError(_last_words(process, words))
     return simulation
 
 
 def _opened_by(folder: Path, pid: int) -> bool:
     """Whether the simulation that runs as process `pid` listens in `folder` by now."""
     try:
-        return bool(json.loads((folder / "control.json").read_text())["pid"] == pid)
+        return bool(json.loads((folder / "control.json").read_text())["process"]["pid"] == pid)
     except (OSError, ValueError, KeyError):
         return False
 

@@ -38,26 +38,26 @@ class Signals:
         self._chosen = _choose(everything, wanted)
         self.columns = [column for column, _ in self._chosen]
         self._row = np.zeros(sum(column.size for column in self.columns))
-        self._copies: list[tuple[slice, NDArray[np.float64], slice]] = []
         self._reads: list[tuple[slice, Callable[[], Any]]] = []
+        copied: dict[int, tuple[NDArray[np.float64], list[int], list[int]]] = {}
         first = 0
         for column, source in self._chosen:
-            place = slice(first, first + column.size)
+            place = range(first, first + column.size)
             first += column.size
             if isinstance(source, tuple):
                 vector, part = source
-                last = self._copies[-1] if self._copies else None
-                if last and last[1] is vector and last[0].stop == place.start and last[2].stop == part.start:
-                    self._copies[-1] = (slice(last[0].start, place.stop), vector, slice(last[2].start, part.stop))
-                else:
-                    self._copies.append((place, vector, part))
+                _, places, parts = copied.setdefault(id(vector), (vector, [], []))
+                places.extend(place)
+                parts.extend(range(part.start, part.stop))
             else:
-                self._reads.append((place, source))
+                self._reads.append((slice(place.start, place.stop), source))
+        #: Of every vector the places in the row and in the vector.
+        self._copies = [(vector, np.array(places), np.array(parts)) for vector, places, parts in copied.values()]
 
     def row(self) -> NDArray[np.float64]:
         """Return the present values in the order of `columns`; the array is used again in the next call."""
-        for place, vector, part in self._copies:
-            self._row[place] = vector[part]
+        for vector, places, parts in self._copies:
+            self._row[places] = vector[parts]
         for place, read in self._reads:
             try:
                 self._row[place] = read()

@@ -9,31 +9,26 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from animat.body.protocol import BodyEngine, BodyInfo
 from animat.brain.network import Network
-from animat.brain.protocol import BrainInfo, BrainScript
-from animat.experiment.parts import Parts, input_hash
-from animat.experiment.read import Experiment
-
-if TYPE_CHECKING:
-    from animat.simulation.runner import Runner
+from animat.brain.protocol import BrainScript
+from animat.errors import AnimatError
+from animat.experiment.parts import input_hash
+from animat.run.implausible import implausible
+from animat.run.profile import profile_summary, read_profile
+from animat.run.reader import open_run
+from animat.simulation.running import Running
 
 __all__ = ["manifest", "summary"]
 
 _PACKAGES = ("animat", "numpy", "mujoco", "opensim", "nest-simulator", "pyarrow", "pyzmq", "msgspec")
 
 
-def manifest(
-    experiment: Experiment,
-    parts: Parts,
-    brains: Mapping[str, BrainInfo] = {},
-    bodies: Mapping[str, tuple[BodyEngine, BodyInfo]] = {},
-) -> dict[str, Any]:
-    """Return what was run: description, overrides, hashes of every input, versions, layout, host."""
+def manifest(sim: Running) -> dict[str, Any]:
+    """Return what is run: description, overrides, hashes of every input, versions, layout, host; engines once open."""
+    experiment, parts = sim.experiment, sim.parts
     part = experiment.part
     inputs = {experiment.file.name: _file_hash(experiment.file.read_bytes())}
     inputs |= {name: _file_hash(text.encode()) for name, text in parts.sources.items()}
@@ -65,7 +60,7 @@ def manifest(
                 "virtual_processes": part.all_brains[name].all_virtual_processes,
                 "resolution_ns": part.all_brains[name].resolution,
             }
-            for name, info in brains.items()
+            for name, info in sim.engines.infos.items()
         },
         "bodies": {
             name: {
@@ -75,7 +70,7 @@ def manifest(
                 "muscles": len(info.muscles),
                 "joints": len(info.joints),
             }
-            for name, (_, info) in bodies.items()
+            for name, info in sim.engines.body_infos.items()
         },
         "versions": {"python": platform.python_version(), **_versions()},
         "host": {
@@ -84,6 +79,7 @@ def manifest(
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         },
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **({} if sim.checkpoint is None else {"resumed": sim.checkpoint.described()}),
     }
 
 
@@ -92,42 +88,52 @@ def _described(brain: Network | BrainScript) -> dict[str, Any]:
     return {"network": brain.name, "notes": list(brain.notes)} if isinstance(brain, Network) else {"script": brain.path}
 
 
-def summary(runner: Runner) -> dict[str, Any]:
-    """Return what came out: state, sizes, speed, rates, memory."""
-    step = runner.experiment.part.step
-    simulated = runner.loop.time - runner.start if hasattr(runner, "loop") else 0
+def summary(sim: Running) -> dict[str, Any]:
+    """Return what came out: state, sizes, speed, rates, memory; the run's tables must have been flushed."""
+    step, infos = sim.experiment.part.step, sim.engines.infos
+    simulated = max(0, sim.loop.time - sim.start)
     rates: dict[str, float] = {}
     spikes = 0
-    many = len(runner.infos) > 1
-    recorded = runner.recording.counts if hasattr(runner, "recording") else {}
-    for name, counts in recorded.items():
-        info = runner.infos[name]
+    for name, counts in sim.recording.counts.items():
         spikes += int(counts.sum())
-        for population, count in zip(info.populations, counts, strict=True):
-            key = f"{name}/{population.name}" if many else population.name
+        for population, count in zip(infos[name].populations, counts, strict=True):
+            key = f"{name}/{population.name}" if len(infos) > 1 else population.name
             rates[key] = float(count) / population.size / (simulated / 1e9) if simulated else 0.0
     return {
-        "name": runner.experiment.part.name,
-        "state": str(runner.state),
-        "reason": runner.reason,
-        "error": runner.error,
-        "steps": runner.steps,
-        "begin_ms": runner.start / 1e6,
+        "name": sim.experiment.part.name,
+        "state": str(sim.state),
+        "reason": sim.reason,
+        "error": sim.error,
+        "steps": sim.steps,
+        "begin_ms": sim.start / 1e6,
         "simulated_ms": simulated / 1e6,
-        "wall_s": time.monotonic() - runner.began,
-        "real_time_factor": runner.profile.real_time_factor(step),
-        "profile": runner.profile.table(),
-        "neurons": sum(info.neurons for info in runner.infos.values()),
-        "synapses": sum(info.synapses for info in runner.infos.values()),
+        "wall_s": time.monotonic() - sim.began,
+        "real_time_factor": sim.profile.real_time_factor(step),
+        "profile": _profile(sim),
+        "neurons": sum(info.neurons for info in infos.values()),
+        "synapses": sum(info.synapses for info in infos.values()),
         "spikes": spikes,
         "rates_hz": rates,
-        "peak_memory_mb": {"simulation": _own_peak_mb(), **runner.peak_memory_mb},
+        "peak_memory_mb": {"simulation": _own_peak_mb(), **sim.engines.peak_memory_mb},
         "transfer_functions_put_aside": [
-            {"function": bound.function.name, "problem": bound.problem}
-            for bound in (runner.loop.functions if hasattr(runner, "loop") else [])
-            if bound.problem
+            {"function": bound.function.name, "problem": bound.problem} for bound in sim.loop.functions if bound.problem
         ],
+        "warnings": _warnings(sim),
     }
+
+
+def _warnings(sim: Running) -> list[str]:
+    try:
+        return implausible(open_run(sim.folder))
+    except AnimatError:
+        return []
+
+
+def _profile(sim: Running) -> dict[str, dict[str, float]]:
+    try:
+        return profile_summary(read_profile(sim.folder))
+    except AnimatError:
+        return {}
 
 
 def _own_peak_mb() -> float:

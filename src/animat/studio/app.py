@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -15,19 +15,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from animat.brain.nest.dialect.protocol import Answer
+from animat.brain.nest.dialect.protocol import PackedAnswer
 from animat.errors import AnimatError, unknown_name
 from animat.studio.brain import Brain, BrainLost
 from animat.studio.doors import LOCAL_ORIGINS, Doors
-from animat.studio.words import arguments, encode, parse_body
+from animat.studio.reader import Reader
+from animat.studio.words import encode
 
 __all__ = ["nest_server"]
 
 #: Bytes that a request may have.
 BODY_LIMIT = 64 * 2**20
-
-#: Bytes beyond which a request is read beside the others.
-_LARGE = 2**18
 
 _EXEC_OFF = (
     "scripts are switched off. `animat brain serve --exec` switches them on; whoever can reach the server can then "
@@ -44,16 +42,16 @@ class _Refused(Exception):
 Endpoint = Callable[[Request], Awaitable[Any]]
 
 
-def nest_server(brain: Brain, doors: Doors) -> Starlette:
+def nest_server(brain: Brain, reader: Reader, doors: Doors) -> Starlette:
     """Return the application: ``/``, ``/api``, ``/api/<call>`` and ``/exec``, all answers JSON."""
-    routes = _Routes(brain)
+    routes = _Routes(brain, reader)
     both = ["GET", "POST"]
     app = Starlette(
         routes=[
-            Route("/", _json(routes.index), methods=["GET"]),
-            Route("/api", _json(routes.names), methods=["GET"]),
-            Route("/api/{call}", _json(routes.call), methods=both),
-            Route("/exec", _json(routes.script), methods=both),
+            Route("/", _json(routes.index, reader), methods=["GET"]),
+            Route("/api", _json(routes.names, reader), methods=["GET"]),
+            Route("/api/{call}", _json(routes.call, reader), methods=both),
+            Route("/exec", _json(routes.script, reader), methods=both),
         ],
         middleware=[
             Middleware(
@@ -72,8 +70,8 @@ def nest_server(brain: Brain, doors: Doors) -> Starlette:
 
 
 class _Routes:
-    def __init__(self, brain: Brain) -> None:
-        self.brain = brain
+    def __init__(self, brain: Brain, reader: Reader) -> None:
+        self.brain, self.reader = brain, reader
 
     async def index(self, request: Request) -> Any:
         about = self.brain.about
@@ -85,12 +83,11 @@ class _Routes:
 
     async def call(self, request: Request) -> Any:
         name = request.path_params["call"]
-        args, kwargs = await _arguments(request)
-        inspected = kwargs.pop("inspect", None) or request.query_params.get("inspect")
-        if inspected is not None:
-            return {"data": await self.brain.explain(name, str(inspected))}
+        asked = await self.reader.call(*await _said(request))
+        if asked.inspect is not None:
+            return {"data": await self.brain.explain(name, asked.inspect)}
         self._check_known(name)
-        return _checked(await self.brain.call(name, args, kwargs)).data
+        return _checked(await self.brain.call(name, asked.args, asked.kwargs)).data
 
     def _check_known(self, name: str) -> None:
         about = self.brain.about
@@ -102,40 +99,25 @@ class _Routes:
     async def script(self, request: Request) -> Any:
         if not self.brain.options.scripts:
             raise _Refused(403, _EXEC_OFF)
-        args, kwargs = await _arguments(request)
-        source = kwargs.get("source", args[0] if args else None)
-        returned = kwargs.get("return", kwargs.get("return_vars"))
-        if not isinstance(source, str):
-            raise _Refused(400, 'the request must say "source": the text of the script')
-        if not (returned is None or isinstance(returned, str) or _are_names(returned)):
-            raise _Refused(400, '"return" is the name of a variable, or a list of names')
-        answer = _checked(await self.brain.script(source, returned))
+        asked = await self.reader.script(*await _said(request))
+        answer = _checked(await self.brain.script(asked.source, asked.returned))
         said: dict[str, Any] = {}
         if answer.printed:
             said["stdout"] = answer.printed
-        if "return" in kwargs or "return_vars" in kwargs:
+        if asked.wanted:
             said["data"] = answer.data
         return said | ({"notes": answer.notes} if answer.notes else {})
 
 
-def _are_names(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
-def _checked(answer: Answer) -> Answer:
+def _checked(answer: PackedAnswer) -> PackedAnswer:
     if answer.error is not None:
         raise AnimatError(answer.error)
     return answer
 
 
-async def _arguments(request: Request) -> tuple[list[Any], dict[str, Any]]:
-    raw, content_type = await _body(request), request.headers.get("content-type", "")
-    large = len(raw) > _LARGE
-    body = await run_in_threadpool(parse_body, raw, content_type) if large else parse_body(raw, content_type)
-    args, kwargs = arguments(body, request.url.query)
-    if body is None:
-        kwargs.pop("nonfinite", None)
-    return args, kwargs
+async def _said(request: Request) -> tuple[bytes, str, str]:
+    """Return body, type and query of a request."""
+    return await _body(request), request.headers.get("content-type", ""), request.url.query
 
 
 async def _body(request: Request) -> bytes:
@@ -153,11 +135,12 @@ async def _body(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _json(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _json(endpoint: Endpoint, reader: Reader) -> Callable[[Request], Awaitable[Response]]:
     async def respond(request: Request) -> Response:
         literal = request.query_params.get("nonfinite") == "literal"
         try:
-            return _response(200, await endpoint(request), literal=literal)
+            packed = msgspec.msgpack.encode(await endpoint(request))
+            return Response(await reader.write(packed, literal), 200, media_type="application/json")
         except _Refused as error:
             return _error(error.status, error.message, error.line)
         except BrainLost as error:
@@ -172,8 +155,8 @@ def _json(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     return respond
 
 
-def _response(status: int, value: Any, *, literal: bool = False) -> Response:
-    return Response(encode(value, literal=literal), status, media_type="application/json")
+def _response(status: int, value: Any) -> Response:
+    return Response(encode(value), status, media_type="application/json")
 
 
 def _error(status: int, message: str, line: int | None = None) -> Response:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from animat.brain.nest.dialect.protocol import About, Answer
+from animat.brain.nest.dialect.protocol import About, PackedAnswer
 from animat.errors import AnimatError
 from animat.link.errors import WorkerError, WorkerHung
 from animat.link.worker import Worker
@@ -22,6 +22,9 @@ __all__ = ["Brain", "BrainLost", "BrainOptions"]
 _Reply = TypeVar("_Reply")
 
 _LOST = "the brain was lost in this call, and all that was built in it; a fresh one takes the next call"
+
+#: Seconds that a brain may do nothing in a call: a script of the user's may wait for something.
+_STILL_S = 600.0
 
 _SERVE = "animat.brain.nest.dialect.worker"
 
@@ -90,13 +93,13 @@ class Brain:
         self._line.submit(self._start).result()
         return self.about
 
-    async def call(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Answer:
-        """Carry out one of NEST's functions."""
-        return await self._in_line(Answer, "call", name, args, kwargs)
+    async def call(self, name: str, args: Any, kwargs: Any) -> PackedAnswer:
+        """Carry out one of NEST's functions; its arguments, a list and a dictionary, may be packed."""
+        return await self._in_line(PackedAnswer, "call", name, args, kwargs)
 
-    async def script(self, source: str, returned: str | list[str] | None) -> Answer:
+    async def script(self, source: str, returned: str | list[str] | None) -> PackedAnswer:
         """Run a script and return the variables asked for."""
-        return await self._in_line(Answer, "script", source, returned)
+        return await self._in_line(PackedAnswer, "script", source, returned)
 
     async def explain(self, name: str, what: str) -> str:
         """Return the documentation ("getdoc") or the source ("getsource") of a function."""
@@ -143,7 +146,14 @@ class Brain:
     def _start(self) -> Worker:
         options = self.options
         processes: dict[str, Any] = {"processes": options.processes} if options.processes > 1 else {}
-        worker = Worker(_SERVE, title="animat.brain serve", python=options.python, launch=options.launch, **processes)
+        worker = Worker(
+            _SERVE,
+            title="animat.brain serve",
+            python=options.python,
+            launch=options.launch,
+            patience_s=_STILL_S,
+            **processes,
+        )
         self._worker = worker
         try:
             if self._closing:

@@ -11,6 +11,7 @@ from types import FrameType
 from animat.errors import AnimatError
 from animat.studio.brain import Brain
 from animat.studio.doors import Doors, is_loopback
+from animat.studio.reader import Reader
 
 __all__ = ["PORT", "bind", "check_doors", "check_installed", "serve"]
 
@@ -56,6 +57,8 @@ def serve(brain: Brain, doors: Doors, listening: socket.socket, on_ready: Callab
 
     from animat.studio.app import nest_server
 
+    reader = Reader()
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
@@ -63,14 +66,18 @@ def serve(brain: Brain, doors: Doors, listening: socket.socket, on_ready: Callab
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             brain.interrupt()
+            reader.interrupt()
             super().handle_exit(sig, frame)
 
     config = uvicorn.Config(
-        nest_server(brain, doors),
+        nest_server(brain, reader, doors),
         log_level="warning",
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=3,
         timeout_keep_alive=75,
     )
-    Server(config).run(sockets=[listening])
+    try:
+        Server(config).run(sockets=[listening])
+    finally:
+        reader.close()

@@ -1,11 +1,14 @@
-"""What a request says and how an answer is written, apart from HTTP."""
+"""What a request says and how an answer is written, apart from HTTP.
+
+Values cross from here to a brain, and back, packed (msgpack): who passes them on need not make them.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +16,20 @@ import msgspec
 
 from animat.errors import AnimatError
 
-__all__ = ["arguments", "encode", "parse_body"]
+__all__ = [
+    "AskedCall",
+    "AskedScript",
+    "arguments",
+    "encode",
+    "handlers",
+    "parse_body",
+    "read_call",
+    "read_script",
+    "write",
+]
+
+#: Lists and objects that a body may hold: each takes fifty times the memory of its two characters, here and in a brain.
+MOST_CONTAINERS = 500_000
 
 _NAN = f"\0{secrets.token_hex(8)}"
 _INFINITY = f"\0{secrets.token_hex(8)}"
@@ -24,6 +40,61 @@ _BACK = {
 }
 
 
+class AskedCall(msgspec.Struct, frozen=True):
+    """What a request wants of a call: a list of arguments and a dictionary of named ones, packed.
+
+    With `inspect`, it wants to know something about the function instead.
+    """
+
+    args: msgspec.Raw
+    kwargs: msgspec.Raw
+    inspect: str | None
+
+
+class AskedScript(msgspec.Struct, frozen=True):
+    """A script to run, and the names of the variables that are wanted, if `wanted` at all."""
+
+    source: str
+    returned: str | list[str] | None
+    wanted: bool
+
+
+def read_call(body: bytes, content_type: str, query: str) -> AskedCall:
+    """Return what a request for a call says; raises as `parse_body`."""
+    args, kwargs = _arguments(body, content_type, query)
+    inspect = kwargs.pop("inspect", None) or _form(query).get("inspect")
+    packed = msgspec.Raw(msgspec.msgpack.encode(args)), msgspec.Raw(msgspec.msgpack.encode(kwargs))
+    return AskedCall(*packed, None if inspect is None else str(inspect))
+
+
+def read_script(body: bytes, content_type: str, query: str) -> AskedScript:
+    """Return what a request to run a script says.
+
+    Raises
+    ------
+    AnimatError
+        As `parse_body`, and if there is no script, or what is to be returned are no names.
+    """
+    args, kwargs = _arguments(body, content_type, query)
+    source = kwargs.get("source", args[0] if args else None)
+    returned = kwargs.get("return", kwargs.get("return_vars"))
+    if not isinstance(source, str):
+        raise AnimatError('the request must say "source": the text of the script')
+    if not (returned is None or isinstance(returned, str) or _are_names(returned)):
+        raise AnimatError('"return" is the name of a variable, or a list of names')
+    return AskedScript(source, returned, "return" in kwargs or "return_vars" in kwargs)
+
+
+def write(packed: bytes, literal: bool) -> bytes:
+    """Return a packed value as JSON, see `encode`."""
+    return encode(msgspec.msgpack.decode(packed), literal=literal)
+
+
+def handlers(progress: Callable[[str, float], None]) -> dict[str, Callable[..., Any]]:
+    """Return what a process that reads and writes for a server answers."""
+    return {"read_call": read_call, "read_script": read_script, "write": write}
+
+
 def parse_body(body: bytes, content_type: str) -> Any:
     """Return what a body says: a value of JSON, or a dictionary of a form's texts.
 
@@ -32,9 +103,12 @@ def parse_body(body: bytes, content_type: str) -> Any:
     Raises
     ------
     AnimatError
-        If it is not JSON; with the line.
+        If it is not JSON, with the line, or holds too many lists and objects.
     """
     text = body.strip()
+    containers = text.count(b"[") + text.count(b"{")
+    if containers > MOST_CONTAINERS:
+        raise AnimatError(f"the body holds {containers:,} lists and objects; {MOST_CONTAINERS:,} are the most")
     if not text:
         return None
     if "json" not in content_type and text[:1] not in b'{["':
@@ -64,6 +138,18 @@ def arguments(body: Any, query: str) -> tuple[list[Any], dict[str, Any]]:
     named = dict(said)
     args = named.pop("args", [])
     return (args if isinstance(args, list) else [args]), named
+
+
+def _arguments(body: bytes, content_type: str, query: str) -> tuple[list[Any], dict[str, Any]]:
+    value = parse_body(body, content_type)
+    args, kwargs = arguments(value, query)
+    if value is None:
+        kwargs.pop("nonfinite", None)
+    return args, kwargs
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def encode(value: Any, *, literal: bool = False) -> bytes:

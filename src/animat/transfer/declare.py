@@ -168,7 +168,12 @@ def transfer_function(
                 f"not {declaration!r}"
             )
 
+    if type(priority) is not int:
+        raise AnimatError(f"priority must be a whole number, got {priority!r}")
+
     def declare(call: Callable[..., Any]) -> TransferFunction:
+        if not inspect.isfunction(call):
+            raise AnimatError(f"@transfer_function(...) stands above a function, not {call!r}")
         code = call.__code__
         wanted = list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
         rest = bool(code.co_flags & inspect.CO_VARKEYWORDS)
@@ -187,7 +192,7 @@ def transfer_function(
             name=call.__name__,
             call=call,
             declarations=dict(declarations),
-            priority=int(priority),
+            priority=priority,
             every=period,
             file=code.co_filename,
             line=code.co_firstlineno,
@@ -197,7 +202,9 @@ def transfer_function(
 
 
 def _device(neurons: str | Sequence[str], kind: str, each: bool, params: dict[str, Any]) -> tuple[str | None, Device]:
-    texts = [neurons] if isinstance(neurons, str) else list(neurons)
+    texts = [neurons] if isinstance(neurons, str) else neurons
+    if not (isinstance(texts, list | tuple) and texts and all(isinstance(text, str) for text in texts)):
+        raise AnimatError(f'neurons are named by text such as "POPULATION[0:10]", or a list of such, not {neurons!r}')
     parsed = [parse_neurons(text) for text in texts]
     brains = {brain for brain, _ in parsed}
     if len(brains) != 1:
@@ -252,6 +259,9 @@ def _ports(quantity: str, names: Sequence[str]) -> tuple[str, ...]:
 def _some(names: Sequence[str], kind: str) -> None:
     if not names:
         raise AnimatError(f"name at least one {kind}")
+    for name in names:
+        if not isinstance(name, str):
+            raise AnimatError(f"a {kind} is named by text, not {name!r}; several by several texts")
 
 
 def muscles(*names: str, body: str | None = None, override: bool = False) -> BodyPort:

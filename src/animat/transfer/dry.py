@@ -1,51 +1,52 @@
-"""Call every transfer function once in a throwaway process, on the values that a run would begin with.
+"""Call every transfer function in a throwaway process, on the values that a run would begin with.
 
 A function that fails, never returns, or brings the interpreter down is found before anything is simulated.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from functools import lru_cache
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.protocol import BodyInfo, Scene
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
 from animat.transfer.bind import Surroundings, bind
 from animat.transfer.board import Board, BodyBoard, BrainBoard
 from animat.transfer.declare import DevicePort, TransferFunction
 from animat.transfer.load import error_place, load_functions
 from animat.transfer.schedule import order
+from animat.transfer.throwaway import Throwaway, serve
 from animat.units import quantity
 
-__all__ = ["dry_call"]
+__all__ = ["TRIAL_PATIENCE_S", "dry_call", "dry_load"]
 
-#: Seconds after which a function counts as one that never returns.
-DRY_TIMEOUT_S = 10.0
+#: Seconds after which a call counts as one that never returns, unless the experiment says otherwise.
+TRIAL_PATIENCE_S = 10.0
+#: Seconds that Python and animat have to start, and a file at least with all that it imports, on a slow disk.
+_START_S, _LOAD_S = 300.0, 60.0
 
 
 class _Task(msgspec.Struct):
     sources: dict[str, str]
-    brains: dict[str, dict[str, int] | None]
-    bodies: dict[str, BodyInfo]
-    sensors: dict[str, bytes]
-    parameters: dict[str, float | str]
-    sheet_scale: list[tuple[str, str, float]]
-    seconds: list[float]
+    brains: dict[str, dict[str, int] | None] = {}
+    bodies: dict[str, BodyInfo] = {}
+    sensors: dict[str, bytes] = {}
+    parameters: dict[str, float | str] = {}
+    sheet_scale: list[tuple[str, str, float]] = []
+    #: When functions are called; none: the files are loaded only.
+    seconds: list[float] = []
 
 
 class _Outcome(msgspec.Struct):
-    """What a call came to; one with an empty `function` says that all have returned."""
+    """What begins, or with a `problem` what it came to; one with an empty `name` says that all went well."""
 
-    function: str
+    name: str
+    calling: bool = False
     problem: str = ""
     file: str | None = None
     line: int | None = None
@@ -58,7 +59,7 @@ def dry_call(
     *,
     parameters: Mapping[str, float | str] = {},
     seconds: Sequence[float] = (0.0,),
-    timeout: float | None = None,
+    patience_s: float | None = None,
 ) -> None:
     """Run the `sources` (text by file name) and call each function once for every time in `seconds`.
 
@@ -70,13 +71,14 @@ def dry_call(
         The bodies' flat vectors.
     parameters
         The experiment's `parameters:`, as they stand there.
+    patience_s
+        Seconds that each call has (10). Starting Python does not count; loading a file may take a minute at least.
 
     Raises
     ------
     AnimatError
-        Naming function, file and line of the first that fails or does not return in `timeout` seconds (10).
+        Naming function, file and line of the first that fails or does not return.
     """
-    timeout = DRY_TIMEOUT_S if timeout is None else timeout
     task = _Task(
         sources=dict(sources),
         brains={name: None if sizes is None else dict(sizes) for name, sizes in around.brains.items()},
@@ -86,47 +88,49 @@ def dry_call(
         sheet_scale=[(*key, scale) for key, scale in around.sheet_scale.items()],
         seconds=list(seconds),
     )
-    nobody = _Outcome("the transfer functions", file=next(iter(sources), None))
-    command = [sys.executable, "-c", "from animat.transfer.dry import _main; _main()"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(item for item in sys.path if item)}
-    try:
-        done = subprocess.run(
-            command, input=msgspec.msgpack.encode(task), capture_output=True, timeout=timeout, env=environment
-        )
-        said, returned, words = done.stdout, done.returncode, done.stderr
-    except subprocess.TimeoutExpired as expired:
-        last = (_read(expired.stdout or b"") or [_Outcome("the transfer functions", file=next(iter(sources), None))])[
-            -1
-        ]
-        raise AnimatError(
-            f"{last.function} did not return within {timeout:g} s in a trial call", file=last.file, line=last.line
-        ) from None
-    outcomes = _read(said)
-    for outcome in outcomes:
-        if outcome.problem:
-            raise AnimatError(f"{outcome.function}: {outcome.problem}", file=outcome.file, line=outcome.line)
-    if not outcomes or outcomes[-1].function:
-        tail = " ".join(words.decode(errors="replace").strip().splitlines()[-3:])
-        culprit = outcomes[-1] if outcomes else nobody
-        what = f"{culprit.function} ended the trial process (exit {returned}) {tail}".rstrip()
-        raise AnimatError(what, file=culprit.file, line=culprit.line)
+    _try(task, TRIAL_PATIENCE_S if patience_s is None else patience_s)
 
 
-def _read(said: bytes) -> list[_Outcome]:
-    outcomes = []
-    for line in said.splitlines():
-        try:
-            outcomes.append(msgspec.json.decode(line, type=_Outcome))
-        except msgspec.DecodeError:
-            continue
-    return outcomes
+def dry_load(sources: Mapping[str, str], patience_s: float | None = None) -> None:
+    """Run the `sources` without calling a function; see `dry_call`. The same ones are tried once."""
+    if sources:
+        _load_once(tuple(sources.items()), TRIAL_PATIENCE_S if patience_s is None else patience_s)
 
 
-def _main() -> None:
-    task = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Task)
-    with os.fdopen(os.dup(1), "wb", buffering=0) as out, redirect_stdout(io.StringIO()):
-        for outcome in _call_all(task):
-            out.write(msgspec.json.encode(outcome) + b"\n")
+@lru_cache(maxsize=64)
+def _load_once(sources: tuple[tuple[str, str], ...], patience_s: float) -> None:
+    _try(_Task(sources=dict(sources)), patience_s)
+
+
+def _try(task: _Task, patience_s: float) -> None:
+    """Raise for the first thing that goes wrong in a throwaway process."""
+    under_way = _Outcome("the trial process", file=next(iter(task.sources), None))
+    limit, does_not = _START_S, "did not start"
+    with Throwaway("animat.transfer.dry:serve_trial", msgspec.msgpack.encode(task)) as process:
+        while under_way.name:
+            try:
+                line = process.line(limit)
+            except TimeoutError:
+                what = f"{under_way.name} {does_not} within {limit:g} s in a trial"
+                if under_way.calling:
+                    what += "; `trial_patience: 1 min` in the experiment would give each call longer"
+                raise AnimatError(what, file=under_way.file, line=under_way.line) from None
+            if line is None:
+                what = f"{under_way.name} ended the trial process {process.ending()}".rstrip()
+                raise AnimatError(what, file=under_way.file, line=under_way.line)
+            under_way = msgspec.json.decode(line, type=_Outcome)
+            if under_way.problem:
+                whose = "" if under_way.name == under_way.file else f"{under_way.name}: "
+                what = whose + under_way.problem
+                raise AnimatError(what, file=under_way.file, line=under_way.line)
+            limit, does_not = (
+                (patience_s, "did not return") if under_way.calling else (max(_LOAD_S, patience_s), "was not loaded")
+            )
+
+
+def serve_trial() -> None:
+    """Do what a trial asks of the throwaway process, and end it."""
+    serve(lambda message: map(msgspec.json.encode, _call_all(msgspec.msgpack.decode(message, type=_Task))))
 
 
 def _call_all(task: _Task) -> Iterator[_Outcome]:
@@ -145,27 +149,36 @@ def _call_all(task: _Task) -> Iterator[_Outcome]:
         yield _Outcome(name, file=name)
         try:
             functions += load_functions(text, name)
-        except AnimatError as error:
-            yield _Outcome(name, error.what, name, error.line)
+        except BaseException as error:
+            line = error.line if isinstance(error, AnimatError) else error_place(error, name)
+            yield _Outcome(name, problem=told(error), file=name, line=line)
             return
+    if not task.seconds:
+        yield _Outcome("")
+        return
     bound = []
-    for function in order(_known(functions, task)):
+    try:
+        ordered = order(_known(functions, task), list(task.bodies))
+    except AnimatError as error:
+        yield _Outcome("the schedule", problem=error.what, file=error.file, line=error.line)
+        return
+    for function in ordered:
         yield _Outcome(function.name, file=function.file, line=function.line)
         try:
             bound.append(bind(function, around, board, lambda _brain, _device: next(numbers)))
         except AnimatError as error:
-            yield _Outcome(function.name, error.what, function.file, error.line or function.line)
+            yield _Outcome(function.name, problem=error.what, file=function.file, line=error.line or function.line)
             return
     for seconds in task.seconds:
         for item in bound:
             function = item.function
-            yield _Outcome(function.name, file=function.file, line=function.line)
+            yield _Outcome(function.name, calling=True, file=function.file, line=function.line)
             try:
                 function.call(seconds, **item.arguments)
-            except (Exception, SystemExit) as error:
-                what = error.what if isinstance(error, AnimatError) else f"{type(error).__name__}: {error}"
+            except BaseException as error:
                 place = error_place(error, function.file) or function.line
-                yield _Outcome(function.name, f"{what} (at {seconds:g} s)", function.file, place)
+                problem = f"{told(error)} (at {seconds:g} s)"
+                yield _Outcome(function.name, problem=problem, file=function.file, line=place)
                 return
     yield _Outcome("")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-import tempfile
 import time
-from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -14,6 +13,7 @@ import animat.bench.bare.program as program
 from animat.bench.bare.task import BareDone, BareTask
 from animat.bench.layout import Engine, Layout
 from animat.errors import AnimatError
+from animat.link.leftovers import private_folder
 from animat.link.processes import Processes
 
 __all__ = ["BareScript"]
@@ -31,8 +31,7 @@ class BareScript:
     """
 
     def __init__(self, task: BareTask, layout: Layout, engine: Engine) -> None:
-        self._place = tempfile.TemporaryDirectory(prefix="animat-bare-")
-        self._folder = Path(self._place.name)
+        self._folder = private_folder()
         self._layout = layout
         self._number = 0
         (self._folder / "task").write_bytes(msgspec.msgpack.encode(task))
@@ -46,7 +45,7 @@ class BareScript:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._processes.free()
-        self._place.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def simulate(self) -> list[BareDone]:
         """Have all processes simulate the next interval, and return what each says."""

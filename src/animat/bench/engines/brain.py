@@ -12,6 +12,7 @@ import numpy as np
 from animat.brain.network import Network, Population
 from animat.brain.protocol import BrainInfo, BrainSettings, Progress
 from animat.brain.remote import BrainLink
+from animat.errors import AnimatError
 
 __all__ = ["Brain", "Build", "Variant", "built", "empty_mb"]
 
@@ -69,7 +70,8 @@ class Brain:
 def built(variant: Variant, network: Network, progress: Progress) -> Iterator[Brain]:
     """Build a network in a fresh process and let it take its first step; the process ends with the context."""
     with closing(BrainLink(variant.engine, title="(bench engines)")) as link:
-        link.check(network)
+        for _, fault in link.check(network):
+            raise AnimatError(fault)
         began = time.perf_counter()
         info = link.load(network, variant.settings, progress)
         yield Brain(variant, link, info, time.perf_counter() - began)

@@ -10,7 +10,8 @@ from animat.bench.exchange.loop import SINKS, SOURCES, Loop, run_loop
 from animat.bench.exchange.spread import Spread, spread
 from animat.bench.layout import Layout
 from animat.errors import AnimatError
-from animat.simulation.runner import Progress, Runner
+from animat.run.profile import beyond_kernel_s, overhead_s, profile_summary
+from animat.simulation.running import Progress, Running
 
 __all__ = ["Exchange", "measure"]
 
@@ -48,20 +49,20 @@ def measure(loop: Loop, progress: Progress, *, http: bool = False) -> Exchange:
         raise AnimatError("measure at least 10 steps")
     floor: list[float] = []
 
-    def look(runner: Runner) -> None:
-        floor.extend(runner.links["brain"].round_trips(200))
+    def look(sim: Running) -> None:
+        floor.extend(sim.engines.links["brain"].round_trips(200))
 
     profile = run_loop(loop, progress, look).profile
     over_http = measure_http(loop.layout, loop.steps, progress) if http else None
-    overhead = profile.overhead_s()
-    split = {name: 1000 * column["median"] for name, column in profile.table().items()}
+    overhead = overhead_s(profile).tolist()
+    split = {name: 1000 * column["median"] for name, column in profile_summary(profile).items()}
     return Exchange(
         layout=loop.layout,
         steps=len(overhead),
         sinks=SINKS,
         sources=SOURCES,
         overhead_ms=spread(overhead),
-        beyond_kernel_ms=spread(profile.beyond_kernel_s()),
+        beyond_kernel_ms=spread(beyond_kernel_s(profile).tolist()),
         round_trip_ms=1000 * float(np.median(floor)),
         longer_of_kernel_and_body_ms=max(split["brain_kernel"], split["body"]),
         split_ms=split,

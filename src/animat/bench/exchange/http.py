@@ -23,7 +23,7 @@ from animat.bench.exchange.loop import SINKS, SOURCES, STEP
 from animat.bench.exchange.spread import Spread, spread
 from animat.bench.layout import Layout
 from animat.errors import AnimatError
-from animat.simulation.runner import Progress
+from animat.simulation.running import Progress
 from animat.studio.nest_client import NestClient
 
 __all__ = ["HttpExchange", "measure_http"]

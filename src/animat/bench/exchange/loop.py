@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from animat.bench.layout import Engine, Layout
 from animat.brain.network import Network
+from animat.brain.protocol import BrainInfo
 from animat.errors import AnimatError
 from animat.experiment.read import read_experiment
+from animat.link.leftovers import temporary_folder
+from animat.run.profile import read_profile
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
-from animat.simulation.runner import Progress, Runner
+from animat.simulation.running import Progress, Running
 
-__all__ = ["SINKS", "SOURCES", "STEP", "Loop", "run_loop"]
+__all__ = ["SINKS", "SOURCES", "STEP", "Loop", "LoopRun", "run_loop"]
 
 SINKS, SOURCES = 20, 3
 
@@ -53,8 +58,17 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 1
 
 
-def run_loop(loop: Loop, progress: Progress, on_open: Callable[[Runner], None] = lambda _runner: None) -> Runner:
-    """Build, run and close; returns the ended runner with its profile and counts.
+class LoopRun(NamedTuple):
+    """What a run came to: its brain, where the time went, spikes of every population, MB of all its processes."""
+
+    brain: BrainInfo
+    profile: dict[str, NDArray[np.float64]]
+    counts: NDArray[np.int64]
+    memory_mb: float
+
+
+def run_loop(loop: Loop, progress: Progress, on_open: Callable[[Running], None] = lambda _sim: None) -> LoopRun:
+    """Build, run and close.
 
     `on_open` is called when all is built, before the first step.
 
@@ -65,17 +79,22 @@ def run_loop(loop: Loop, progress: Progress, on_open: Callable[[Runner], None] =
     """
     with _described(loop) as folder:
         experiment = read_experiment(folder, _overrides(loop))
-        runner = conduct(Runner(experiment, folder / "run", progress=progress), on_open=on_open)
-    if runner.state is not State.COMPLETED:
-        raise AnimatError(runner.error or runner.reason)
-    return runner
+        sim = conduct(Running(experiment, folder / "run", progress=progress), on_open=on_open)
+        if sim.state is not State.COMPLETED:
+            raise AnimatError(sim.error or sim.reason)
+        engines = sim.engines
+        return LoopRun(
+            engines.infos["brain"],
+            read_profile(sim.folder),
+            sim.recording.counts["brain"],
+            engines.peak_memory_mb["brain"],
+        )
 
 
 @contextmanager
 def _described(loop: Loop) -> Iterator[Path]:
     """Make the experiment's folder for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="animat-bench-") as place:
-        folder = Path(place)
+    with temporary_folder() as folder:
         for name in ("experiment.yaml", "network.yaml", "transfer.py"):
             shutil.copyfile(_FOLDER / name, folder / name)
         if loop.network is not None:

@@ -8,13 +8,14 @@ from statistics import median
 import msgspec
 import numpy as np
 
-from animat.bench.exchange.loop import STEP, Loop, run_loop
+from animat.bench.exchange.loop import STEP, Loop, LoopRun, run_loop
 from animat.bench.layout import Engine, Layout, cores, virtual_processes_for
 from animat.brain.nest.memory import expected_memory_bytes
 from animat.brain.network import Network
 from animat.brain.summary import check_room
 from animat.errors import AnimatError
-from animat.simulation.runner import Progress, Runner
+from animat.run.profile import beyond_kernel_s, profile_summary
+from animat.simulation.running import Progress
 
 __all__ = ["LayoutResult", "LayoutRun", "Scaling", "measure_scaling", "summarise"]
 
@@ -134,11 +135,9 @@ def measure_scaling(
     for place in range(total):
         layout = layouts[place % len(layouts)]
         loop = Loop(steps=steps, layout=layout, engine=engine, virtual_processes=virtual, network=network, seed=seed)
-        runner = run_loop(
-            loop, _part_of(progress, f"scaling: {layout}, round {place // len(layouts) + 1}", place, total)
-        )
-        runs.append(_run(layout, runner))
-        infos.append(runner.infos["brain"])
+        run = run_loop(loop, _part_of(progress, f"scaling: {layout}, round {place // len(layouts) + 1}", place, total))
+        runs.append(_run(layout, run))
+        infos.append(run.brain)
     return Scaling(
         network=network.name,
         engine=f"{infos[0].engine} {infos[0].version}",
@@ -168,17 +167,17 @@ def _part_of(progress: Progress, what: str, place: int, total: int) -> Callable[
     return report
 
 
-def _run(layout: Layout, runner: Runner) -> LayoutRun:
-    times = runner.profile.table()
+def _run(layout: Layout, run: LoopRun) -> LayoutRun:
+    times = profile_summary(run.profile)
     return LayoutRun(
         layout=layout,
-        build_s=runner.infos["brain"].build_s,
-        memory_mb=runner.peak_memory_mb["brain"],
+        build_s=run.brain.build_s,
+        memory_mb=run.memory_mb,
         first_step_s=times["step"]["first"],
         kernel_s=times["brain_kernel"]["median"],
         loop_s=times["step"]["median"],
-        beyond_kernel_ms=1000 * float(np.median(runner.profile.beyond_kernel_s())),
-        spikes=runner.recording.counts["brain"].tolist(),
+        beyond_kernel_ms=1000 * float(np.median(beyond_kernel_s(run.profile))),
+        spikes=run.counts.tolist(),
     )
 
 

@@ -7,17 +7,21 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from animat.body.model import BodyModel, Link, ModelShape
+from animat.body.model import EARTH, BodyModel, Link, ModelShape
+from animat.body.mujoco.source import read_source
 from animat.body.pose import compose, quaternion, relative
-from animat.errors import AnimatError, unknown_name
+from animat.errors import unknown_name
 
-__all__ = ["DEFAULT_TIMESTEP", "build_spec", "muscle_name"]
+__all__ = ["DEFAULT_TIMESTEP", "ENDLESS", "build_spec", "muscle_name"]
 
 #: Ticks.
 DEFAULT_TIMESTEP = 500_000
 
 #: What MuJoCo's camera (which looks along -z, x to the right) is turned by to look along +x with z up.
 _CAMERA_TURN = compose(quaternion((0.0, 0.0, -np.pi / 2)), quaternion((np.pi / 2, 0.0, 0.0)))
+
+#: MuJoCo takes no infinity for a range.
+ENDLESS = 1e10
 
 #: Cameras leave out this group.
 _HIDDEN = 4
@@ -43,30 +47,23 @@ def muscle_name(name: str) -> str:
     return f"muscle {name}"
 
 
-def build_spec(model: BodyModel) -> Any:
-    """Return the `mujoco.MjSpec` of a model.
+def build_spec(model: BodyModel) -> tuple[Any, list[str]]:
+    """Return the `mujoco.MjSpec` of a model, and remarks on what its file says.
 
     Raises
     ------
     AnimatError
         If a source file cannot be read, or a part names something that it does not hold.
     """
-    spec = _read(model) if model.source is not None else _new(model)
+    spec, remarks = read_source(model) if model.source is not None else (_new(model), [])
     if model.timestep is not None:
         spec.option.timestep = model.timestep / 1e9
     spec.option.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
-    for kind, parts in (
-        ("body", spec.bodies[1:]),
-        ("joint", spec.joints),
-        ("actuator", spec.actuators),
-        ("sensor", spec.sensors),
-    ):
-        for number, part in enumerate(parts):
-            part.name = part.name or f"{kind}_{number}"
+    group = _enabled_group(spec)
     _closures(spec, model)
-    _muscles(spec, model)
-    _actuators(spec, model)
-    _drives(spec, model)
+    _muscles(spec, model, group)
+    _actuators(spec, model, group)
+    _drives(spec, model, group)
     for item in model.objects:
         body = spec.worldbody.add_body(name=item.name, pos=item.position, quat=item.quaternion, mocap=True)
         _lay_frame(body)
@@ -86,21 +83,14 @@ def build_spec(model: BodyModel) -> Any:
             camera.fovy = np.degrees(height)
         elif spec.camera(eye.camera) is None:
             raise unknown_name("camera", eye.camera, (camera.name for camera in spec.cameras))
-    spec.visual.quality.shadowsize = 0
-    spec.visual.quality.offsamples = 0
     spec.visual.global_.offwidth = max([eye.width for eye in model.eyes] + [spec.visual.global_.offwidth])
     spec.visual.global_.offheight = max([eye.height for eye in model.eyes] + [spec.visual.global_.offheight])
-    return spec
+    return spec, remarks
 
 
-def _read(model: BodyModel) -> Any:
-    assert model.source is not None
-    if model.source.kind == "osim":
-        raise AnimatError("MuJoCo cannot run an .osim model; write `engine: opensim`", file=model.source.path)
-    try:
-        return mujoco.MjSpec.from_file(model.source.path)
-    except ValueError as error:
-        raise AnimatError(f"MuJoCo cannot read this file: {error}", file=model.source.path) from None
+def _enabled_group(spec: Any) -> int:
+    """Return a group of actuators that a file does not switch off."""
+    return next((group for group in range(31) if not spec.option.disableactuator >> group & 1), 0)
 
 
 def _new(model: BodyModel) -> Any:
@@ -109,13 +99,15 @@ def _new(model: BodyModel) -> Any:
     spec.compiler.degree = False
     spec.compiler.autolimits = True
     spec.compiler.balanceinertia = False
-    spec.option.gravity = model.gravity
+    spec.option.gravity = model.gravity or EARTH
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     step = (model.timestep or DEFAULT_TIMESTEP) / 1e9
     spec.option.timestep = step
     light = spec.worldbody.add_light(name="light", pos=(0, 0, 3), dir=(0, 0, -1))
     light.type = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
     spec.visual.headlight.ambient = (0.4, 0.4, 0.4)
+    spec.visual.quality.shadowsize = 0
+    spec.visual.quality.offsamples = 0
     links = {link.name: link for link in model.links}
     children: dict[str, list[Any]] = {}
     for joint in model.joints:
@@ -198,7 +190,7 @@ def _closures(spec: Any, model: BodyModel) -> None:
         tie.solimp = (0.99, 0.9999, 1e-4, 0.5, 2.0)
 
 
-def _muscles(spec: Any, model: BodyModel) -> None:
+def _muscles(spec: Any, model: BodyModel, group: int) -> None:
     for muscle in model.muscles:
         tendon = spec.add_tendon(name=muscle_name(muscle.name), group=_HIDDEN)
         for number, point in enumerate(muscle.path):
@@ -206,14 +198,16 @@ def _muscles(spec: Any, model: BodyModel) -> None:
             _body(spec, point.link).add_site(group=_HIDDEN, name=name, pos=point.position)
             tendon.wrap_site(name)
         motor = spec.add_actuator(name=tendon.name, target=tendon.name, trntype=mujoco.mjtTrn.mjTRN_TENDON)
+        motor.group = group
         motor.set_to_motor()
 
 
-def _actuators(spec: Any, model: BodyModel) -> None:
+def _actuators(spec: Any, model: BodyModel, group: int) -> None:
     for actuator in model.actuators:
         if spec.joint(actuator.joint) is None:
             raise unknown_name("joint", actuator.joint, (joint.name for joint in spec.joints))
         motor = spec.add_actuator(name=actuator.name, target=actuator.joint, trntype=mujoco.mjtTrn.mjTRN_JOINT)
+        motor.group = group
         if actuator.kind == "position":
             motor.set_to_position(kp=actuator.gain, kv=actuator.damping)
         elif actuator.kind == "velocity":
@@ -224,12 +218,12 @@ def _actuators(spec: Any, model: BodyModel) -> None:
         if actuator.max_effort is not None:
             motor.forcelimited = True
             motor.forcerange = (-actuator.max_effort, actuator.max_effort)
-        if np.isfinite(actuator.low) and np.isfinite(actuator.high):
+        if np.isfinite(actuator.low) or np.isfinite(actuator.high):
             motor.ctrllimited = True
-            motor.ctrlrange = (actuator.low, actuator.high)
+            motor.ctrlrange = np.clip((actuator.low, actuator.high), -ENDLESS, ENDLESS)
 
 
-def _drives(spec: Any, model: BodyModel) -> None:
+def _drives(spec: Any, model: BodyModel, group: int) -> None:
     for drive in model.drives:
         if drive.kind == "wheels":
             continue
@@ -238,5 +232,6 @@ def _drives(spec: Any, model: BodyModel) -> None:
             motor = spec.add_actuator(
                 name=f"drive {drive.name} {number}", target=site.name, trntype=mujoco.mjtTrn.mjTRN_SITE
             )
+            motor.group = group
             motor.gear = [float(place == axis) for place in range(6)]
             motor.set_to_velocity(kv=gain)

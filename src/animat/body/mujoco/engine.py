@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,12 +15,13 @@ from animat.body.check import check_model
 from animat.body.model import BodyModel
 from animat.body.mujoco.build import build_spec
 from animat.body.mujoco.eye import Camera, RayEye, Seer, cast_ranges
-from animat.body.mujoco.ports import Controls, Sensors
+from animat.body.mujoco.meshes import lead
+from animat.body.mujoco.ports import Controls, Sensors, name_of
 from animat.body.mujoco.scene import Paths, make_scene
 from animat.body.mujoco.warnings import Warnings
 from animat.body.muscle import RigidTendonMuscles
 from animat.body.protocol import BodyInfo, BodyReply, Port
-from animat.errors import AnimatError
+from animat.errors import AnimatError, unknown_name
 from animat.units import format_time
 
 __all__ = ["MujocoEngine"]
@@ -44,7 +47,8 @@ class MujocoEngine:
     Notes
     -----
     Between two advances everything that follows from positions and speeds is up to date. Muscle forces and magnets are
-    computed anew in each time step. A picture shows the end of the exchange step in which it became due.
+    computed anew in each time step; with `integrator="RK4"` they hold for its four stages. A picture shows the end of
+    the exchange step in which it became due.
     """
 
     def __init__(self) -> None:
@@ -55,19 +59,16 @@ class MujocoEngine:
         """Build the model at its reference pose, time 0."""
         self.close()
         check_model(model)
-        spec = build_spec(model)
-        try:
-            compiled = self._compiled = spec.compile()
-        except ValueError as error:
-            raise AnimatError(f"MuJoCo cannot build {model.name!r}: {error}") from None
+        compiled, remarks = _compile(model)
+        self._compiled = compiled
         self._timestep = round(compiled.opt.timestep * 1e9)
         if abs(compiled.opt.timestep * 1e9 - self._timestep) > 1e-3:
             raise AnimatError(
                 f"the time step {compiled.opt.timestep} s is not a whole number of ns; set `timestep`, e.g. 1 ms"
             )
         self._model = model
-        self._data = mujoco.MjData(compiled)
-        self._controls = Controls(compiled, model)
+        self._data = _start(compiled, model)
+        self._controls = Controls(compiled, model, self._data)
         self._sensors = Sensors(compiled, model, self._controls)
         self._paths = Paths(compiled, self._controls)
         self._warnings = Warnings(compiled)
@@ -86,6 +87,8 @@ class MujocoEngine:
             for eye in model.eyes
         }
         self._time = 0
+        #: MuJoCo's two half steps would integrate by Euler's method instead.
+        self._in_stages = compiled.opt.integrator == mujoco.mjtIntegrator.mjINT_RK4
         mujoco.mj_forward(compiled, self._data)
         self._contract()
         self._images = {name: seer.see(self._data) for name, seer in self._seers.items()}
@@ -107,7 +110,8 @@ class MujocoEngine:
             muscles=self._controls.muscles,
             joints=self._sensors.joints,
             links=self._sensors.links,
-            scene=make_scene(compiled, model, self._paths),
+            scene=make_scene(compiled, model, self._paths, self._data),
+            remarks=(*remarks, *self._controls.remarks),
         )
 
     def read(self) -> BodyReply:
@@ -221,15 +225,24 @@ class MujocoEngine:
                 data.ctrl[motors] = -self._force
             if magnets:
                 self._attract(controls, magnets, applied)
-            mujoco.mj_step2(compiled, data)
-            if self._contacts and data.ncon:
-                self._touch()
-            if self._closures:
-                self._pull()
+            if self._in_stages:
+                mujoco.mj_forward(compiled, data)
+                self._feel()
+                mujoco.mj_step(compiled, data)
+            else:
+                mujoco.mj_step2(compiled, data)
+                self._feel()
             mujoco.mj_step1(compiled, data)
         if magnets:
             data.qfrc_applied[:] = applied
         self._contract()
+
+    def _feel(self) -> None:
+        """Add the forces of this time step to what the sensors of contacts and closures read."""
+        if self._contacts and self._data.ncon:
+            self._touch()
+        if self._closures:
+            self._pull()
 
     def _attract(self, controls: Array, magnets: list[Any], applied: Array) -> None:
         """Add each magnet's pull at the present positions to the applied joint efforts."""
@@ -246,7 +259,10 @@ class MujocoEngine:
         data.qfrc_applied[:] = total
 
     def _geoms(self, name: str) -> frozenset[int]:
-        body = self._compiled.body(name).id
+        names = [name_of(self._compiled, mujoco.mjtObj.mjOBJ_BODY, body) for body in range(self._compiled.nbody)]
+        if name not in names:
+            raise unknown_name("link", name, names)
+        body = names.index(name)
         return frozenset(g for g in range(self._compiled.ngeom) if self._compiled.geom_bodyid[g] == body)
 
     def _touch(self) -> None:
@@ -280,3 +296,37 @@ class MujocoEngine:
         return BodyReply(
             time=self._time, sensors=self._vector, poses=poses, paths=self._paths.read(data), images=images
         )
+
+
+def _compile(model: BodyModel) -> tuple[Any, list[str]]:
+    """Return the `mujoco.MjModel` and remarks on what its file says, MuJoCo's own warnings among them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            spec, remarks = build_spec(model)
+            try:
+                compiled = spec.compile()
+            except ValueError:
+                if model.source is None or not lead(spec, Path(model.source.path).parent):
+                    raise
+                compiled = spec.compile()
+        except ValueError as error:
+            what = f"MuJoCo cannot build {model.name!r}: {error}"
+            if "balanceinertia" in what and model.source is not None and model.source.kind == "urdf":
+                what += '; in a URDF file: <mujoco><compiler balanceinertia="true"/></mujoco> within <robot>'
+            raise AnimatError(what) from None
+    return compiled, remarks + [f"MuJoCo: {' '.join(str(warning.message).split())}" for warning in caught]
+
+
+def _start(compiled: Any, model: BodyModel) -> Any:
+    """Return the `mujoco.MjData` at the reference pose or the model's keyframe."""
+    data = mujoco.MjData(compiled)
+    if model.keyframe is not None:
+        names = [name_of(compiled, mujoco.mjtObj.mjOBJ_KEY, key) for key in range(compiled.nkey)]
+        if model.keyframe not in names:
+            raise unknown_name("keyframe", model.keyframe, names)
+        mujoco.mj_resetDataKeyframe(compiled, data, names.index(model.keyframe))
+        for item in model.objects:
+            mocap = int(compiled.body(item.name).mocapid[0])
+            data.mocap_pos[mocap], data.mocap_quat[mocap] = item.position, item.quaternion
+    return data

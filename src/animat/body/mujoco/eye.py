@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.model import Eye, Rangefinder
-from animat.body.mujoco.scene import colours_of
+from animat.body.mujoco.scene import colours_of, material_colours
 from animat.errors import AnimatError
 
 __all__ = ["Camera", "RayEye", "Seer", "cast_ranges"]
@@ -41,6 +41,7 @@ class RayEye:
         x, y = np.meshgrid(columns, rows)
         rays = np.stack([x, y, -np.ones_like(x)], axis=-1).reshape(-1, 3)
         self._rays = rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        self._materials = material_colours(compiled)
         self._met = np.zeros(len(rays), np.int32)
         self._distance = np.zeros(len(rays))
 
@@ -52,7 +53,7 @@ class RayEye:
         count = len(turned)
         eye_at, found = data.cam_xpos[camera], (self._met, self._distance, None)
         mujoco.mj_multiRay(compiled, data, eye_at, turned.ravel(), None, 1, body, *found, count, eye.far)
-        colours = np.concatenate([colours_of(compiled)[:, :3], [eye.background]])
+        colours = np.concatenate([colours_of(compiled, self._materials)[:, :3], [eye.background]])
         hit = self._met >= 0
         light = np.where(hit, 1 / (1 + np.maximum(self._distance, 0) / eye.dusk), 1.0)
         seen = colours[self._met] * light[:, None]

@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from animat.body.layout import Layout
 from animat.body.model import BodyModel
-from animat.body.mujoco.build import muscle_name
+from animat.body.mujoco.build import ENDLESS, muscle_name
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["Controls", "Sensors", "name_of"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.intp]
-_SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+_HINGE, _SLIDE, _BALL = (
+    int(kind) for kind in (mujoco.mjtJoint.mjJNT_HINGE, mujoco.mjtJoint.mjJNT_SLIDE, mujoco.mjtJoint.mjJNT_BALL)
+)
+_SCALAR_JOINTS = (_HINGE, _SLIDE)
 
 
 def name_of(compiled: Any, kind: Any, number: int) -> str:
@@ -29,21 +32,42 @@ def _index(values: list[int]) -> Index:
     return np.array(values, dtype=np.intp)
 
 
+def _length_unit(compiled: Any, actuator: int) -> str:
+    """Return the unit of an actuator's length: rad about hinges, m along slides, paths and lines."""
+    kind, target = int(compiled.actuator_trntype[actuator]), int(compiled.actuator_trnid[actuator, 0])
+    if kind in (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT):
+        return {_SLIDE: "m", _HINGE: "rad", _BALL: "rad"}.get(int(compiled.jnt_type[target]), "")
+    if kind != mujoco.mjtTrn.mjTRN_TENDON:
+        return "m" if kind == mujoco.mjtTrn.mjTRN_SLIDERCRANK else ""
+    wraps = slice(compiled.tendon_adr[target], compiled.tendon_adr[target] + compiled.tendon_num[target])
+    if not (compiled.wrap_type[wraps] == mujoco.mjtWrap.mjWRAP_JOINT).all():
+        return "m"
+    joints = {int(compiled.jnt_type[joint]) for joint in compiled.wrap_objid[wraps]}
+    return {frozenset([_HINGE]): "rad", frozenset([_SLIDE]): "m"}.get(frozenset(joints), "")
+
+
+def _effort_unit(length_unit: str) -> str:
+    return {"rad": "N m", "m": "N"}.get(length_unit, "")
+
+
 def _unit_of(compiled: Any, actuator: int) -> str:
-    joint = int(compiled.actuator_trnid[actuator, 0])
-    kind = int(compiled.jnt_type[joint]) if compiled.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT else -1
-    bias = compiled.actuator_biasprm[actuator]
-    angle, speed, effort = ("rad", "rad/s", "N m") if kind == _SCALAR_JOINTS[0] else ("m", "m/s", "N")
-    if kind not in _SCALAR_JOINTS:
+    """Return the unit of an actuator's control."""
+    length = _length_unit(compiled, actuator)
+    if not length:
         return ""
-    return angle if bias[1] else speed if bias[2] else effort
+    bias = compiled.actuator_biasprm[actuator]
+    return length if bias[1] else f"{length}/s" if bias[2] else _effort_unit(length)
 
 
 class Controls:
-    """The control ports, and `apply`, which puts a flat vector into MuJoCo's inputs."""
+    """The control ports, and `apply`, which puts a flat vector into MuJoCo's inputs.
 
-    def __init__(self, compiled: Any, model: BodyModel) -> None:
+    At rest, controls are what `data` holds at the start, or the nearest that their range allows.
+    """
+
+    def __init__(self, compiled: Any, model: BodyModel, data: Any) -> None:
         self._compiled = compiled
+        self.remarks: list[str] = []
         layout = Layout()
         actuators = {name_of(compiled, mujoco.mjtObj.mjOBJ_ACTUATOR, a): a for a in range(compiled.nu)}
         hidden = {muscle_name(muscle.name) for muscle in model.muscles}
@@ -59,18 +83,33 @@ class Controls:
         self.tendons = compiled.actuator_trnid[self.motors, 0] if own else _index([])
         self.ready = _index([actuators[name] for name in ready])
         self._ready_acts = _index([int(compiled.actuator_actadr[a]) for a in self.ready])
+        #: Whether a file's muscles are told their activation, not their excitation.
+        self._told_activation = model.activation_dynamics is False
         self._activations = slice(0, len(self.muscles))
         for name in self.muscles:
-            layout.add(f"activation/{name}", "", low=0.0, high=1.0)
+            rest = float(np.clip(data.ctrl[actuators[name]], 0.0, 1.0)) if name in actuators else 0.0
+            layout.add(f"activation/{name}", "", rest=rest, low=0.0, high=1.0)
         self._clamps = slice(layout.size, layout.size + len(self.muscles))
         for name in self.muscles:
             layout.add(f"clamp/{name}", "", rest=float("nan"), low=0.0, high=1.0)
         shown = {name: a for name, a in actuators.items() if name not in hidden and name not in ready}
+        off = [name for name in actuators if self._is_off(actuators[name])]
+        if off:
+            self.remarks.append(f"the file switches these actuators off, so they do nothing: {', '.join(off)}")
         self._actuators = _index(list(shown.values()))
         self._commands = slice(layout.size, layout.size + len(shown))
+        #: Names of those that are held within a range.
+        self.limited: dict[str, int] = {}
+        clamped = not compiled.opt.disableflags & int(mujoco.mjtDisableBit.mjDSBL_CLAMPCTRL)
         for name, a in shown.items():
-            low, high = compiled.actuator_ctrlrange[a] if compiled.actuator_ctrllimited[a] else (-np.inf, np.inf)
-            layout.add(f"actuator/{name}", _unit_of(compiled, a), low=float(low), high=float(high))
+            low, high = -np.inf, np.inf
+            if compiled.actuator_ctrllimited[a] and clamped:
+                low, high = (
+                    float(end) if abs(end) < ENDLESS else end * np.inf for end in compiled.actuator_ctrlrange[a]
+                )
+                self.limited[name] = a
+            rest = float(np.clip(data.ctrl[a], low, high))
+            layout.add(f"actuator/{name}", _unit_of(compiled, a), rest=rest, low=float(low), high=float(high))
         self._drives: list[tuple[slice, Index, Array]] = []
         for drive in model.drives:
             place = layout.add(f"twist/{drive.name}", "m/s, rad/s", (2,))
@@ -95,10 +134,16 @@ class Controls:
         for body in self._bodies:
             layout.add(f"wrench/{name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body)}", "N, N m", (6,))
         self._add_objects(layout, model)
+        self._add_mocap(layout, model, data)
         self.ports = tuple(layout.ports)
         self.size = layout.size
         self._may_be_nan = np.zeros(self.size, bool)
         self._may_be_nan[self._clamps] = True
+
+    def _is_off(self, actuator: int) -> bool:
+        option, group = self._compiled.opt, int(self._compiled.actuator_group[actuator])
+        everything = option.disableflags & int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
+        return bool(everything or (0 <= group < 31 and option.disableactuator >> group & 1))
 
     def _add_efforts(self, layout: Layout) -> tuple[slice, Index]:
         compiled, first, dofs = self._compiled, layout.size, []
@@ -131,6 +176,23 @@ class Controls:
             place = layout.add(f"reward/{reward.name}", "", low=0.0, high=1.0).start
             self._rewards.append((place, mocap[reward.drop], np.array(reward.offset)))
 
+    def _add_mocap(self, layout: Layout, model: BodyModel, data: Any) -> None:
+        """Add the pose of every body of a file that moves as it is told."""
+        compiled, objects = self._compiled, {item.name for item in model.objects}
+        self._moved: list[tuple[slice, int]] = []
+        for body in range(1, compiled.nbody):
+            name, mocap = name_of(compiled, mujoco.mjtObj.mjOBJ_BODY, body), int(compiled.body_mocapid[body])
+            if mocap >= 0 and name not in objects:
+                rest = (*data.mocap_pos[mocap].tolist(), *data.mocap_quat[mocap].tolist())
+                self._moved.append((layout.add(f"pose/{name}", "m, 1", (7,), rest=rest), mocap))
+
+    def applied(self, data: Any) -> Array:
+        """Return what of the controls of `limited` was applied: the nearest that their range allows."""
+        places = _index(list(self.limited.values()))
+        low, high = self._compiled.actuator_ctrlrange[places].T
+        applied: Array = np.clip(data.ctrl[places], low, high)
+        return applied
+
     def check(self, controls: Array) -> None:
         """Refuse a vector of another length, and numbers that are not finite, by port name."""
         if controls.shape != (self.size,):
@@ -156,7 +218,8 @@ class Controls:
             free, clamped = self.excitation(controls, own=False)
             held = ~np.isnan(clamped)
             told[self.ready] = np.where(held, clamped, free)
-            data.act[self._ready_acts[held]] = clamped[held]
+            held |= self._told_activation
+            data.act[self._ready_acts[held]] = np.clip(told[self.ready][held], 0.0, 1.0)
         data.ctrl[:] = told
         data.qfrc_applied[:] = 0.0
         data.qfrc_applied[self._dofs] = controls[self._efforts]
@@ -166,6 +229,8 @@ class Controls:
         for (paint, pose, mocap, geoms), (colour, shades) in zip(self._objects, self._described, strict=True):
             data.mocap_pos[mocap], data.mocap_quat[mocap] = controls[pose][:3], controls[pose][3:]
             compiled.geom_rgba[geoms] = shades if (controls[paint] == colour).all() else controls[paint]
+        for pose, mocap in self._moved:
+            data.mocap_pos[mocap], data.mocap_quat[mocap] = controls[pose][:3], controls[pose][3:]
         for valve, mocap, offset in self._rewards:
             data.mocap_pos[mocap] += float(np.clip(controls[valve], 0.0, 1.0)) * offset
         return before != (data.mocap_pos.tobytes(), data.mocap_quat.tobytes())
@@ -177,8 +242,12 @@ class Sensors:
     def __init__(self, compiled: Any, model: BodyModel, controls: Controls) -> None:
         self._compiled, self._controls = compiled, controls
         layout = Layout()
-        for quantity, unit in (("length", "m"), ("speed", "m/s"), ("force", "N"), ("activation", "")):
-            for name in controls.muscles:
+        own = len(controls.muscles) - len(controls.ready)
+        units = ["m"] * own + [_length_unit(compiled, actuator) for actuator in controls.ready]
+        for quantity in ("length", "speed", "force", "activation"):
+            for name, unit in zip(controls.muscles, units, strict=True):
+                speed = f"{unit}/s" if unit else ""
+                unit = {"length": unit, "speed": speed, "force": _effort_unit(unit), "activation": ""}[quantity]
                 layout.add(f"{quantity}/{name}", unit)
         scalar = [j for j in range(compiled.njnt) if compiled.jnt_type[j] in _SCALAR_JOINTS]
         self.joints = tuple(name_of(compiled, mujoco.mjtObj.mjOBJ_JOINT, joint) for joint in scalar)
@@ -204,6 +273,8 @@ class Sensors:
             size = int(compiled.sensor_dim[sensor])
             name = name_of(compiled, mujoco.mjtObj.mjOBJ_SENSOR, sensor)
             layout.add(f"sensor/{name}", "", () if size == 1 else (size,))
+        for name, actuator in controls.limited.items():
+            layout.add(f"applied/{name}", _unit_of(compiled, actuator))
         self.ports = tuple(layout.ports)
 
     def read(
@@ -231,5 +302,6 @@ class Sensors:
                 closures.ravel(),
                 ranges,
                 data.sensordata,
+                controls.applied(data),
             ]
         )

@@ -1,83 +1,118 @@
-"""From a body model to an OpenSim model: described bodies are built, `.osim` files read."""
+"""From a body model to an OpenSim model that can run: described bodies are built, `.osim` files kept as they are."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import msgspec
 
-from animat.body.model import BodyModel, Closure, Joint, Link, Muscle
+from animat.body.model import EARTH, BodyModel
+from animat.body.opensim.described import add_links, add_parts
 from animat.body.opensim.quiet import import_opensim
-from animat.body.pose import matrix, relative, rotate
-from animat.errors import AnimatError
+from animat.body.opensim.settings import OpenSimSettings
+from animat.errors import AnimatError, unknown_name
 
-__all__ = ["Built", "Limits", "build"]
+__all__ = ["Built", "build", "short", "state_names"]
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What holds a joint within its limits: N m/rad, N m s/rad, and the rad over which they set in.
-
-    The same numbers count in N/m, N s/m and m for slides.
-    """
-
-    stiffness: float
-    damping: float
-    transition: float
+#: Entries of a description that act on a file's model, or on what is added to it.
+_FOR_FILES = (
+    "name",
+    "source",
+    "gravity",
+    "closures",
+    "muscles",
+    "activation_dynamics",
+    "actuators",
+    "objects",
+    "rewards",
+    "magnets",
+    "focus",
+)
 
 
 @dataclass
 class Built:
-    """An OpenSim model, not yet initialised, and its parts in the order of the ports."""
+    """An OpenSim model and its parts, by name, in the order of the ports."""
 
     model: Any
-    #: Bodies, ground first.
-    bodies: list[Any]
-    muscles: list[Any]
-    #: Coordinates with the port effort/NAME, and their constant functions.
-    coordinates: list[Any]
-    excitations: list[Any] = field(default_factory=list)
-    efforts: list[Any] = field(default_factory=list)
-    #: Actuators with the port actuator/NAME, and their constant functions.
-    actuators: list[Any] = field(default_factory=list)
-    commands: list[Any] = field(default_factory=list)
+    #: Ground first, as "world".
+    bodies: dict[str, Any]
+    muscles: dict[str, Any]
+    #: Coordinates that are free to move.
+    coordinates: dict[str, Any]
+    #: All actuators that are no muscles.
+    actuators: dict[str, Any]
+    #: By coordinate: the actuator that applies an effort.
+    efforts: dict[str, Any] = field(default_factory=dict)
     #: By link: the force, and its six constant functions.
     wrenches: dict[str, tuple[Any, list[Any]]] = field(default_factory=dict)
     #: Constraints with the port closure/NAME, each with the body in whose axes OpenSim tells its force.
-    closures: list[tuple[Any, Any]] = field(default_factory=list)
+    closures: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     #: Each magnet's force and its three constant functions.
     magnets: list[tuple[Any, list[Any]]] = field(default_factory=list)
     #: The state at the reference pose.
     state: Any = None
 
 
-def build(model: BodyModel, tendon: str, limits: Limits) -> Built:
+def build(model: BodyModel, settings: OpenSimSettings) -> Built:
     """Return the OpenSim model of `model`.
 
     Raises
     ------
     AnimatError
-        If a part has no counterpart in OpenSim or a file cannot be read.
+        If a part or setting has no counterpart in OpenSim or in the file, or a file cannot be read.
     """
-    built = _read(model) if model.source is not None else _new(model, limits)
-    for muscle in built.muscles:
-        muscle.set_ignore_activation_dynamics(not model.activation_dynamics)
-        if tendon == "rigid":
-            muscle.set_ignore_tendon_compliance(True)
-    controller = _controls(built)
-    wrenches = _wrenches(built)
-    magnets = _magnets(built, model)
-    built.state = built.model.initSystem()
-    _take_constants(built, controller, wrenches, magnets)
+    opened = _new(model, settings) if model.source is None else _read(model, settings)
+    own = {muscle.getAbsolutePathString() for muscle in opened.getMuscleList()}
+    bodies = {"world": opened.getGround()} | _named(filter(_is_own, opened.getBodyList()), "world")
+    for item in model.objects:
+        if item.name in bodies:
+            raise AnimatError(f"object {item.name!r} is already the name of a body; give it another")
+    add_parts(opened, model, bodies)
+    for muscle in opened.getMuscleList():
+        _choose(muscle, model, settings, own=muscle.getAbsolutePathString() in own)
+    state = _start(opened, model, settings)
+    muscles = _named(opened.getMuscleList())
+    if model.source is not None:
+        _check_dynamics(muscles, model, settings)
+    coordinates = _named(opened.getCoordinateSet().get(i) for i in range(opened.getCoordinateSet().getSize()))
+    described = [joint.name for joint in model.joints if joint.kind in ("revolute", "slide")]
+    built = Built(
+        opened,
+        bodies,
+        muscles,
+        {
+            name: coordinate
+            for name, coordinate in coordinates.items()
+            if (name in described if model.source is None else _is_free(coordinate, state))
+        },
+        _named(part for part in opened.getActuatorList() if import_opensim().Muscle.safeDownCast(part) is None),
+        closures=_closures(opened, model, bodies),
+    )
+    _add_ports(built, model)
     return built
 
 
-def _read(model: BodyModel) -> Built:
+def _new(model: BodyModel, settings: OpenSimSettings) -> Any:
+    osim = import_opensim()
+    if model.drives:
+        raise AnimatError(
+            f"the OpenSim engine has no drives such as {model.drives[0].name!r}: it knows muscles, motors, efforts and "
+            "wrenches; write `engine: mujoco`"
+        )
+    opened = osim.Model()
+    opened.setName(model.name)
+    opened.setGravity(osim.Vec3(*(model.gravity or EARTH)))
+    add_links(opened, model, settings.limits)
+    opened.finalizeConnections()
+    return opened
+
+
+def _read(model: BodyModel, settings: OpenSimSettings) -> Any:
     osim = import_opensim()
     source = model.source
     assert source is not None
@@ -85,227 +120,149 @@ def _read(model: BodyModel) -> Built:
         raise AnimatError(
             f"OpenSim reads .osim files only, not {source.kind.upper()}; write `engine: mujoco`", file=source.path
         )
+    for entry in msgspec.structs.fields(BodyModel):
+        if entry.name not in _FOR_FILES and getattr(model, entry.name) != entry.default:
+            raise AnimatError(
+                f"`{entry.name}` does not act on an .osim file: OpenSim has no part of this kind, or the file itself "
+                f"says it; what does: {', '.join(_FOR_FILES[2:])}"
+            )
+    for name in ("limit_stiffness", "limit_damping", "limit_transition"):
+        if getattr(settings, name) is not None:
+            raise AnimatError(f"`{name}` does not act on an .osim file, which has its own limits")
     try:
         opened = osim.Model(source.path)
         opened.finalizeConnections()
     except (RuntimeError, OSError) as error:
-        raise AnimatError(f"OpenSim cannot read this file: {_short(error)}", file=source.path) from None
-    state = opened.initSystem()
-    bodies = opened.getBodySet()
-    muscles = opened.getMuscles()
-    coordinates = [opened.getCoordinateSet().get(i) for i in range(opened.getCoordinateSet().getSize())]
-    actuators = opened.getActuators()
-    free = [item for item in coordinates if not (item.isConstrained(state) or item.getDefaultLocked())]
-    others = []
-    for number in range(actuators.getSize()):
-        motor = osim.ScalarActuator.safeDownCast(actuators.get(number))
-        if motor is not None and osim.Muscle.safeDownCast(motor) is None:
-            others.append(motor)
-    return Built(
-        opened,
-        [opened.getGround(), *(bodies.get(i) for i in range(bodies.getSize()))],
-        [muscles.get(i) for i in range(muscles.getSize())],
-        free,
-        actuators=others,
-    )
+        raise AnimatError(f"OpenSim cannot read this file: {_reason(error)}", file=source.path) from None
+    if model.gravity is not None:
+        opened.setGravity(osim.Vec3(*model.gravity))
+    return opened
 
 
-def _new(model: BodyModel, limits: Limits) -> Built:
-    osim = import_opensim()
-    for name, parts in (("drives", model.drives), ("actuators", [a for a in model.actuators if a.kind != "motor"])):
-        if parts:
-            raise AnimatError(
-                f"the OpenSim engine has no {name} such as {parts[0].name!r}: it knows muscles, motors, efforts and "
-                "wrenches; write `engine: mujoco`"
-            )
-    opened = osim.Model()
-    opened.setName(model.name)
-    opened.setGravity(osim.Vec3(*model.gravity))
-    links = {link.name: link for link in model.links}
-    bodies = {"world": opened.getGround()}
-    for link in model.links:
-        body = osim.Body(link.name, link.mass, osim.Vec3(*link.centre), osim.Inertia(*link.inertia))
-        bodies[link.name] = body
-        opened.addBody(body)
-    coordinates = {}
-    for joint in model.joints:
-        added = _joint(joint, links, bodies)
-        opened.addJoint(added)
-        if joint.kind in ("revolute", "slide"):
-            coordinate = added.updCoordinate()
-            coordinate.setName(joint.name)
-            coordinate.setDefaultValue(0.0)
-            coordinates[joint.name] = coordinate
-            _restrain(opened, joint, limits)
-    closures = []
-    for closure in model.closures:
-        first, second = bodies[closure.first], bodies[closure.second]
-        tie = osim.PointConstraint(first, osim.Vec3(*closure.first_point), second, osim.Vec3(*closure.second_point))
-        tie.setName(closure.name)
-        opened.addConstraint(tie)
-        closures.append((tie, bodies[_common(model, closure)]))
-    muscles = [_muscle(muscle, links, bodies) for muscle in model.muscles]
-    for muscle in muscles:
-        opened.addForce(muscle)
-    built = Built(opened, list(bodies.values()), muscles, list(coordinates.values()), closures=closures)
-    for actuator in model.actuators:
-        motor = osim.CoordinateActuator(actuator.joint)
-        motor.setName(actuator.name)
-        motor.setOptimalForce(actuator.gain)
-        most = (
-            math.inf if actuator.max_effort is None or not actuator.gain else abs(actuator.max_effort / actuator.gain)
-        )
-        motor.setMinControl(max(actuator.low, -most))
-        motor.setMaxControl(min(actuator.high, most))
-        opened.addForce(motor)
-        built.actuators.append(motor)
-    return built
+def _choose(muscle: Any, model: BodyModel, settings: OpenSimSettings, *, own: bool) -> None:
+    """Tell a muscle whether it has activation dynamics and an elastic tendon; a file's own keeps what nobody chose."""
+    if not own or model.activation_dynamics is not None:
+        muscle.set_ignore_activation_dynamics(not model.activation_dynamics)
+    if not own or settings.tendon is not None:
+        muscle.set_ignore_tendon_compliance(settings.tendon == "rigid")
 
 
-def _joint(joint: Joint, links: dict[str, Link], bodies: dict[str, Any]) -> Any:
-    osim = import_opensim()
-    child = links[joint.child]
-    parent = links.get(joint.parent, Link(name="world"))
-    position, turned = relative((parent.position, parent.quaternion), (child.position, child.quaternion))
-    turn = _turn(joint)
-    place = np.add(position, rotate(turned, joint.anchor))
-    arguments = (
-        joint.name,
-        bodies[joint.parent],
-        osim.Vec3(*map(float, place)),
-        osim.Vec3(*_euler(matrix(turned) @ turn)),
-        bodies[joint.child],
-        osim.Vec3(*joint.anchor),
-        osim.Vec3(*_euler(turn)),
-    )
-    kinds = {
-        "revolute": osim.PinJoint,
-        "slide": osim.SliderJoint,
-        "ball": osim.BallJoint,
-        "fixed": osim.WeldJoint,
-        "free": osim.FreeJoint,
+def _start(opened: Any, model: BodyModel, settings: OpenSimSettings) -> Any:
+    try:
+        return opened.initSystem()
+    except RuntimeError as error:
+        for option, asked, entry in (
+            ("ignore_activation_dynamics", model.activation_dynamics is False, "activation_dynamics: false"),
+            ("ignore_tendon_compliance", settings.tendon == "rigid", "tendon: rigid"),
+        ):
+            if asked and option in str(error):
+                raise AnimatError(
+                    f"`{entry}` is impossible for muscles of this file, which OpenSim can only run as they are; leave "
+                    f"it out ({short(error)})",
+                    file=None if model.source is None else model.source.path,
+                ) from None
+        raise
+
+
+def _check_dynamics(muscles: dict[str, Any], model: BodyModel, settings: OpenSimSettings) -> None:
+    """Refuse a choice that a file's muscle silently does not follow."""
+    assert model.source is not None
+    for name, muscle in muscles.items():
+        states = state_names(muscle)
+        for asked, found, entry in (
+            (model.activation_dynamics, "activation" in states, "activation_dynamics: true"),
+            (
+                None if settings.tendon is None else settings.tendon == "compliant",
+                bool({"fiber_length", "normalized_tendon_force"} & states),
+                "tendon: compliant",
+            ),
+        ):
+            if asked and not found:
+                kind = muscle.getConcreteClassName()
+                raise AnimatError(
+                    f"`{entry}` does not act on muscle {name!r} of this file, a {kind}", file=model.source.path
+                )
+
+
+def state_names(part: Any) -> set[str]:
+    """Return the names of a component's state variables, such as activation."""
+    found = part.getStateVariableNames()
+    return {found.get(i).rsplit("/", 1)[-1] for i in range(found.getSize())}
+
+
+def _is_own(body: Any) -> bool:
+    """Return whether a body is the file's: not one that OpenSim adds, and makes anew, where joints form a loop."""
+    owner = import_opensim().Body.safeDownCast(body.getOwner())
+    return owner is None or not body.getName().startswith(f"{owner.getName()}_slave_")
+
+
+def _is_free(coordinate: Any, state: Any) -> bool:
+    return not (coordinate.isConstrained(state) or coordinate.getDefaultLocked())
+
+
+def _named(components: Iterable[Any], *taken: str) -> dict[str, Any]:
+    """Return components by name; where several share one, or it is taken or holds a slash, by path with dots."""
+    found = list(components)
+    count = Counter([*taken, *(component.getName() for component in found)])
+    return {
+        name
+        if count[name := component.getName()] == 1 and "/" not in name
+        else component.getAbsolutePathString().strip("/").replace("/", "."): component
+        for component in found
     }
-    return kinds[joint.kind](*arguments)
 
 
-def _common(model: BodyModel, closure: Closure) -> str:
-    """Return the nearest link (or "world") from which both links of a closure hang, or which is one of them."""
-    parents = {joint.child: joint.parent for joint in model.joints}
-    above = [closure.first]
-    while above[-1] in parents:
-        above.append(parents[above[-1]])
-    name = closure.second
-    while name not in above:
-        name = parents[name]
-    return name
+def _closures(opened: Any, model: BodyModel, bodies: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    parents: dict[str, str] = {}
+    for joint in opened.getJointList():
+        child, parent = (frame.findBaseFrame() for frame in (joint.getChildFrame(), joint.getParentFrame()))
+        parents.setdefault(child.getAbsolutePathString(), parent.getAbsolutePathString())
+    by_path = {body.getAbsolutePathString(): body for body in bodies.values()}
+    found = {}
+    for closure in model.closures:
+        first, second = (bodies[name].getAbsolutePathString() for name in (closure.first, closure.second))
+        common = by_path[_common(parents, first, second)]
+        found[closure.name] = opened.getConstraintSet().get(closure.name), common
+    return found
 
 
-def _turn(joint: Joint) -> NDArray[np.float64]:
-    """Return the rotation that lays OpenSim's own axis (z of a pin, x of a slider) along the joint's axis."""
-    if joint.kind not in ("revolute", "slide"):
-        return np.eye(3)
-    axis = np.asarray(joint.axis, float) / np.linalg.norm(joint.axis)
-    other = np.eye(3)[int(np.argmin(np.abs(axis)))]
-    second = np.cross(axis, other)
-    second /= np.linalg.norm(second)
-    third = np.cross(axis, second)
-    columns = (axis, second, third) if joint.kind == "slide" else (second, third, axis)
-    return np.column_stack(columns)
+def _common(parents: dict[str, str], first: str, second: str) -> str:
+    """Return the nearest body from which both bodies of a closure hang, or which is one of them."""
+    above = _above(parents, first)
+    return next((name for name in _above(parents, second) if name in above), "/ground")
 
 
-def _euler(rotation: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return body-fixed x, y, z angles of a rotation matrix; x takes all where y is a right angle."""
-    cosine = math.hypot(rotation[0, 0], rotation[0, 1])
-    y = math.atan2(rotation[0, 2], cosine)
-    if cosine < 1e-9:
-        return math.atan2(rotation[2, 1], rotation[1, 1]), y, 0.0
-    return math.atan2(-rotation[1, 2], rotation[2, 2]), y, math.atan2(-rotation[0, 1], rotation[0, 0])
+def _above(parents: dict[str, str], name: str) -> list[str]:
+    """Return a body and those from which it hangs, once round where a file's joints form a loop."""
+    found = [name]
+    while (parent := parents.get(found[-1])) is not None and parent not in found:
+        found.append(parent)
+    return found
 
 
-def _restrain(opened: Any, joint: Joint, limits: Limits) -> None:
+def _add_ports(built: Built, model: BodyModel) -> None:
+    """Add the actuators and forces that ports drive, and start the model anew."""
     osim = import_opensim()
-    if joint.damping or joint.stiffness:
-        spring = osim.SpringGeneralizedForce(joint.name)
-        spring.setName(f"{joint.name}_spring")
-        spring.setStiffness(joint.stiffness)
-        spring.setRestLength(0.0)
-        spring.setViscosity(joint.damping)
-        opened.addForce(spring)
-    if joint.limits is not None:
-        unit = math.degrees(1.0) if joint.kind == "revolute" else 1.0
-        low, high = (bound * unit for bound in joint.limits)
-        stiffness, damping, transition = limits.stiffness / unit, limits.damping / unit, limits.transition * unit
-        stop = osim.CoordinateLimitForce(joint.name, high, stiffness, low, stiffness, damping, transition)
-        stop.setName(f"{joint.name}_limits")
-        opened.addForce(stop)
-
-
-def _muscle(muscle: Muscle, links: dict[str, Link], bodies: dict[str, Any]) -> Any:
-    osim = import_opensim()
-    added = osim.Millard2012EquilibriumMuscle(
-        muscle.name,
-        muscle.max_isometric_force,
-        muscle.optimal_fibre_length,
-        muscle.tendon_slack_length,
-        muscle.pennation,
-    )
-    added.set_max_contraction_velocity(muscle.max_speed)
-    added.set_fiber_damping(muscle.fibre_damping)
-    added.set_minimum_activation(muscle.min_activation)
-    added.set_default_activation(muscle.min_activation)
-    added.set_activation_time_constant(muscle.activation_time)
-    added.set_deactivation_time_constant(muscle.deactivation_time)
-    added.set_default_fiber_length(_fibre_length(muscle, links))
-    for number, point in enumerate(muscle.path):
-        added.addNewPathPoint(f"{muscle.name}_{number}", bodies[point.link], osim.Vec3(*point.position))
-    return added
-
-
-def _fibre_length(muscle: Muscle, links: dict[str, Link]) -> float:
-    """Return the fibre's length (m) at the reference pose with a slack tendon, from where equilibrium is sought."""
-    world = Link(name="world")
-    points = []
-    for point in muscle.path:
-        link = links.get(point.link, world)
-        points.append(np.add(link.position, rotate(link.quaternion, point.position)))
-    path = sum(float(np.linalg.norm(after - before)) for before, after in pairwise(points))
-    height = muscle.optimal_fibre_length * math.sin(muscle.pennation)
-    length = math.hypot(max(path - muscle.tendon_slack_length, 0.0), height)
-    return max(length, 0.5 * muscle.optimal_fibre_length)
-
-
-def _controls(built: Built) -> Any:
-    """Add effort actuators, and one controller whose constant functions are the commands."""
-    osim = import_opensim()
-    motors = []
-    for coordinate in built.coordinates:
+    for name, coordinate in built.coordinates.items():
         motor = osim.CoordinateActuator(coordinate.getName())
-        motor.setName(f"{coordinate.getName()}_effort")
+        motor.setName(f"{name}_effort")
         motor.setOptimalForce(1.0)
         built.model.addForce(motor)
-        motors.append(motor)
-    controller = osim.PrescribedController()
-    controller.setName("commands")
-    driven: Sequence[Any] = [*built.muscles, *motors, *built.actuators]
-    for part in driven:
-        controller.addActuator(part)
-    for part in driven:
-        controller.prescribeControlForActuator(part.getName(), osim.Constant(0.0))
-    built.model.addController(controller)
-    return controller
-
-
-def _wrenches(built: Built) -> dict[str, Any]:
-    forces = {}
-    for body in built.bodies[1:]:
+        built.efforts[name] = motor
+    wrenches, magnets = {}, []
+    for name, body in list(built.bodies.items())[1:]:
         centre = body.getMassCenter()
-        forces[body.getName()] = _force(built, f"{body.getName()}_wrench", body, [centre.get(i) for i in range(3)])
-    return forces
-
-
-def _magnets(built: Built, model: BodyModel) -> list[Any]:
-    by_name = {body.getName(): body for body in built.bodies}
-    return [_force(built, f"{magnet.name}_magnet", by_name[magnet.link], magnet.point) for magnet in model.magnets]
+        wrenches[name] = _force(built, f"{name}_wrench", body, [centre.get(i) for i in range(3)])
+    for magnet in model.magnets:
+        if magnet.link not in built.bodies:
+            raise unknown_name(f"link of the magnet {magnet.name!r}:", magnet.link, built.bodies)
+        magnets.append(_force(built, f"{magnet.name}_magnet", built.bodies[magnet.link], magnet.point))
+    built.state = built.model.initSystem()
+    for name, motor in built.efforts.items():
+        motor.setCoordinate(built.coordinates[name])
+    for name, force in wrenches.items():
+        built.wrenches[name] = force, _constants(force.get_forceFunctions()) + _constants(force.get_torqueFunctions())
+    built.magnets = [(force, _constants(force.get_forceFunctions())) for force in magnets]
 
 
 def _force(built: Built, name: str, body: Any, point: Sequence[float]) -> Any:
@@ -322,22 +279,20 @@ def _force(built: Built, name: str, body: Any, point: Sequence[float]) -> Any:
     return force
 
 
-def _take_constants(built: Built, controller: Any, wrenches: dict[str, Any], magnets: list[Any]) -> None:
-    """Find the constant functions that count: OpenSim copied those it was given."""
-    commands = _constants(controller.get_ControlFunctions())
-    muscles, efforts = len(built.muscles), len(built.coordinates)
-    built.excitations = commands[:muscles]
-    built.efforts = commands[muscles : muscles + efforts]
-    built.commands = commands[muscles + efforts :]
-    for link, force in wrenches.items():
-        built.wrenches[link] = force, _constants(force.get_forceFunctions()) + _constants(force.get_torqueFunctions())
-    built.magnets = [(force, _constants(force.get_forceFunctions())) for force in magnets]
-
-
 def _constants(functions: Any) -> list[Any]:
+    """Return the constant functions that count: OpenSim copied those it was given."""
     osim = import_opensim()
     return [osim.Constant.safeDownCast(functions.get(number)) for number in range(functions.getSize())]
 
 
-def _short(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    unknown = re.search(r"object type '\{(.+?)\}' is not a registered", str(error))
+    if unknown is None:
+        return short(error)
+    version = import_opensim().GetVersion().split("-")[0]
+    return f"it needs {unknown[1]}, which OpenSim {version} does not have; it belongs to a plugin or to another version"
+
+
+def short(error: BaseException) -> str:
+    """Return what OpenSim says, on one line."""
     return " ".join(str(error).split())[:500]

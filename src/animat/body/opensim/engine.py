@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from animat.body.check import check_model
 from animat.body.model import BodyModel
-from animat.body.opensim.build import Built, Limits, build
-from animat.body.opensim.ports import Controls, make_scene, sensor_ports
+from animat.body.opensim.build import Built, build, short
+from animat.body.opensim.ports import Controls, make_scene, path_points, sensor_ports
 from animat.body.opensim.quiet import import_opensim, quiet
 from animat.body.opensim.settings import INTEGRATORS, OpenSimSettings
 from animat.body.protocol import BodyInfo, BodyReply
@@ -51,7 +51,6 @@ class OpenSimEngine:
 
     def __init__(self, settings: OpenSimSettings) -> None:
         self._settings = settings
-        self._limits = Limits(settings.limit_stiffness, settings.limit_damping, settings.limit_transition)
         self._osim = import_opensim()
         self._built: Built | None = None
 
@@ -60,10 +59,11 @@ class OpenSimEngine:
         self.close()
         check_model(model)
         with quiet(), self._explained(f"OpenSim cannot build {model.name!r}"):
-            built = self._built = build(model, self._settings.tendon, self._limits)
-            built.model.equilibrateMuscles(built.state)
+            built = self._built = build(model, self._settings)
+            _equilibrate(built)
+            self._controls = Controls(built, model)
+            sensors = sensor_ports(built, model)
         self._model = model
-        self._controls = Controls(built, model)
         self._now = self._controls.rest.copy()
         self._state = self._osim.State(built.state)
         self._time = 0
@@ -77,10 +77,10 @@ class OpenSimEngine:
             version=self._osim.GetVersion().split("-")[0],
             timestep=1,
             controls=self._controls.ports,
-            sensors=sensor_ports(built, model),
-            muscles=tuple(muscle.getName() for muscle in built.muscles),
-            joints=tuple(coordinate.getName() for coordinate in built.coordinates),
-            links=("world", *(body.getName() for body in built.bodies[1:]), *(item.name for item in model.objects)),
+            sensors=sensors,
+            muscles=tuple(built.muscles),
+            joints=tuple(built.coordinates),
+            links=(*built.bodies, *(item.name for item in model.objects)),
             scene=scene,
         )
 
@@ -104,9 +104,8 @@ class OpenSimEngine:
             quiet(),
             self._explained(f"OpenSim's physics failed between {format_time(self._time)} and {format_time(until)}"),
         ):
-            if self._model.activation_dynamics:
-                for muscle, value in held:
-                    muscle.setActivation(self._state, value)
+            for muscle, value in held:
+                muscle.setActivation(self._state, value)
             magnetic = self._controls.magnets_on(controls)
             while self._time < until:
                 end = min(until, self._time + _MAGNET_STEP) if magnetic else until
@@ -163,6 +162,8 @@ class OpenSimEngine:
         manager.setIntegratorAccuracy(self._settings.accuracy)
         manager.initialize(self._state)
         result = manager.integrate(until / 1e9)
+        if round(result.getTime() * 1e9) != until:
+            raise AnimatError(f"OpenSim stopped at {format_time(round(result.getTime() * 1e9))} and does not say why")
         # A copied State would keep stale poses in its cache; setting the values of the one that stays makes them new.
         self._place(result.getY().to_numpy().copy(), until)
 
@@ -192,9 +193,9 @@ class OpenSimEngine:
             lambda muscle: muscle.getActuation(state),
             lambda muscle: muscle.getActivation(state),
         )
-        values = [read(muscle) for read in readers for muscle in built.muscles]
-        values += [coordinate.getValue(state) for coordinate in built.coordinates]
-        values += [coordinate.getSpeedValue(state) for coordinate in built.coordinates]
+        values = [read(muscle) for read in readers for muscle in built.muscles.values()]
+        values += [coordinate.getValue(state) for coordinate in built.coordinates.values()]
+        values += [coordinate.getSpeedValue(state) for coordinate in built.coordinates.values()]
         poses = self._poses()[1:]
         return np.concatenate([values, poses[:, :3].ravel(), poses[:, 3:].ravel(), *self._closure_forces()])
 
@@ -204,7 +205,7 @@ class OpenSimEngine:
         Recorded is what OpenSim's equations of motion subtract (M du/dt + G^T lambda = f), hence the minus.
         """
         forces = []
-        for tie, common in self._loaded().closures:
+        for tie, common in self._loaded().closures.values():
             record = tie.getRecordValues(self._state)
             turned = common.expressVectorInGround(self._state, self._osim.Vec3(*(record.get(i) for i in range(3))))
             forces.append(-np.array([turned.get(i) for i in range(3)]))
@@ -213,7 +214,7 @@ class OpenSimEngine:
     def _poses(self) -> Array:
         built, state = self._loaded(), self._state
         poses = np.empty((len(built.bodies) + len(self._model.objects), 7))
-        for place, body in enumerate(built.bodies):
+        for place, body in enumerate(built.bodies.values()):
             transform = body.getTransformInGround(state)
             origin, turn = transform.p(), transform.R().convertRotationToQuaternion()
             poses[place] = [*(origin.get(i) for i in range(3)), *(turn.get(i) for i in range(4))]
@@ -223,11 +224,10 @@ class OpenSimEngine:
     def _paths(self) -> Array:
         built, state = self._loaded(), self._state
         points = []
-        for muscle in built.muscles:
-            path = muscle.getGeometryPath().getPathPointSet()
-            for number in range(path.getSize()):
-                point = path.get(number).getLocationInGround(state)
-                points.append([point.get(i) for i in range(3)])
+        for muscle in built.muscles.values():
+            for point in path_points(muscle):
+                place = point.getLocationInGround(state)
+                points.append([place.get(i) for i in range(3)])
         return np.array(points, dtype=float).reshape(-1, 3)
 
     @contextmanager
@@ -235,5 +235,22 @@ class OpenSimEngine:
         """Turn OpenSim's errors into the project's."""
         try:
             yield
-        except RuntimeError as error:
-            raise AnimatError(f"{what}: {' '.join(str(error).split())[:500]}") from None
+        except (RuntimeError, ValueError, OverflowError) as error:
+            raise AnimatError(f"{what}: {short(error)}") from None
+
+
+def _equilibrate(built: Built) -> None:
+    """Bring fibres and tendons into equilibrium; says which muscle has none."""
+    try:
+        built.model.equilibrateMuscles(built.state)
+    except RuntimeError as error:
+        for name, muscle in built.muscles.items():
+            try:
+                muscle.computeEquilibrium(built.state)
+            except RuntimeError:
+                raise AnimatError(
+                    f"fibre and tendon of muscle {name!r} ({muscle.getConcreteClassName()}) find no equilibrium at the "
+                    "reference pose; compare its path's length with the tendon's slack and the fibre's optimal length "
+                    f"({short(error)})"
+                ) from None
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,34 +10,39 @@ from numpy.typing import NDArray
 
 from animat.body.layout import Layout
 from animat.body.model import BodyModel, Link, WorldObject
-from animat.body.opensim.build import Built
+from animat.body.opensim.build import Built, state_names
 from animat.body.opensim.quiet import import_opensim
 from animat.body.pose import compose
 from animat.body.protocol import Port, Scene, Shape
 from animat.errors import AnimatError
 
-__all__ = ["Controls", "make_scene", "sensor_ports"]
+__all__ = ["Controls", "make_scene", "path_points", "sensor_ports"]
 
 Array = NDArray[np.float64]
 
 
 class Controls:
-    """The control ports, and `apply`, which puts a flat vector into the model's constants and a state."""
+    """The control ports, and `apply`, which puts a flat vector into the model's controls and a state."""
 
     def __init__(self, built: Built, model: BodyModel) -> None:
         self._built, self._model = built, model
         layout = Layout()
-        names = [muscle.getName() for muscle in built.muscles]
-        self._activations = [layout.add(f"activation/{name}", "", low=0.0, high=1.0).start for name in names]
-        self._clamps = [layout.add(f"clamp/{name}", "", rest=float("nan"), low=0.0, high=1.0).start for name in names]
-        self._commands = []
-        for actuator in built.actuators:
-            low, high = actuator.getMinControl(), actuator.getMaxControl()
-            self._commands.append(layout.add(f"actuator/{actuator.getName()}", "", low=low, high=high))
+        self._activations = [layout.add(f"activation/{name}", "", low=0.0, high=1.0).start for name in built.muscles]
+        self._clamps = [
+            layout.add(f"clamp/{name}", "", rest=float("nan"), low=0.0, high=1.0).start for name in built.muscles
+        ]
+        self._dynamic = ["activation" in state_names(muscle) for muscle in built.muscles.values()]
+        commands = []
+        for name, actuator in built.actuators.items():
+            shape = () if actuator.numControls() == 1 else (actuator.numControls(),)
+            low, high = _bounds(actuator)
+            commands.append(layout.add(f"actuator/{name}", "", shape, low=low, high=high))
+        self._commands = np.array([place for part in commands for place in range(part.start, part.stop)], int)
+        bounds = [_bounds(actuator) for actuator in built.actuators.values() for _ in range(actuator.numControls())]
+        self._low, self._high = np.array(bounds, float).reshape(-1, 2).T
         self._magnets = [layout.add(f"magnet/{magnet.name}", "N").start for magnet in model.magnets]
         self._efforts = [
-            layout.add(f"effort/{coordinate.getName()}", _units(coordinate)[1]).start
-            for coordinate in built.coordinates
+            layout.add(f"effort/{name}", _units(coordinate)[1]).start for name, coordinate in built.coordinates.items()
         ]
         self._wrenches = {link: layout.add(f"wrench/{link}", "N, N m", (6,)) for link in built.wrenches}
         for item in model.objects:
@@ -59,6 +65,18 @@ class Controls:
         )
         self._may_be_nan = np.zeros(len(self.rest), bool)
         self._may_be_nan[self._clamps] = True
+        #: OpenSim's own vector of controls, and where in it those of muscles, actuators and efforts stand.
+        self._values = built.model.getDefaultControls().to_numpy().copy()
+        parts = (built.muscles, built.actuators, built.efforts)
+        self._places = [self._find(part.values()) for part in parts]
+
+    def _find(self, actuators: Iterable[Any]) -> NDArray[np.int_]:
+        osim, found = import_opensim(), []
+        for actuator in actuators:
+            marked = osim.Vector(len(self._values), 0.0)
+            actuator.setControls(osim.Vector(actuator.numControls(), 1.0), marked)
+            found.append(np.flatnonzero(marked.to_numpy()))
+        return np.concatenate(found or [np.zeros(0, int)])
 
     def check(self, controls: Array) -> None:
         """Refuse a vector of another length, and numbers that are not finite, by port name."""
@@ -71,21 +89,21 @@ class Controls:
             raise AnimatError(f"control {port.name} is {controls[place]}; it must be finite")
 
     def held(self, controls: Array) -> list[tuple[Any, float]]:
-        """Return the clamped muscles and their activations."""
-        clamped = zip(self._built.muscles, controls[self._clamps], strict=True)
-        return [(muscle, float(value)) for muscle, value in clamped if not np.isnan(value)]
+        """Return the clamped muscles that have activation dynamics, and their activations."""
+        clamped = zip(self._built.muscles.values(), self._dynamic, controls[self._clamps], strict=True)
+        return [(muscle, float(value)) for muscle, dynamic, value in clamped if dynamic and not np.isnan(value)]
 
     def apply(self, controls: Array, state: Any) -> None:
-        """Put the vector into the model's constants; forces that are zero are switched off in `state`."""
-        built = self._built
+        """Put the vector into the model's controls, to which a file's own controllers add theirs, and into `state`."""
+        built, osim = self._built, import_opensim()
+        muscles, actuators, efforts = self._places
         clamped = controls[self._clamps]
-        told = np.clip(np.where(np.isnan(clamped), controls[self._activations], clamped), 0.0, 1.0)
-        for constant, value in zip(built.excitations, told, strict=True):
-            constant.setValue(float(value))
-        for constant, place in zip(built.efforts, self._efforts, strict=True):
-            constant.setValue(float(controls[place]))
-        for constant, actuator, part in zip(built.commands, built.actuators, self._commands, strict=True):
-            constant.setValue(float(np.clip(controls[part.start], actuator.getMinControl(), actuator.getMaxControl())))
+        told = np.where(np.isnan(clamped), controls[self._activations], clamped)
+        self._values[muscles] = np.clip(told, 0.0, 1.0)
+        self._values[actuators] = np.clip(controls[self._commands], self._low, self._high)
+        self._values[efforts] = controls[self._efforts]
+        built.model.setDefaultControls(osim.Vector.createFromMat(self._values.copy()))
+        state.setTime(state.getTime())
         for link, (force, constants) in built.wrenches.items():
             values = controls[self._wrenches[link]]
             force.setAppliesForce(state, bool(values.any()))
@@ -106,8 +124,9 @@ class Controls:
             if held == 0.0:
                 continue
             self._built.model.realizePosition(state)
-            link = self._built.model.getBodySet().get(magnet.link)
-            point = link.findStationLocationInGround(state, import_opensim().Vec3(*magnet.point))
+            point = self._built.bodies[magnet.link].findStationLocationInGround(
+                state, import_opensim().Vec3(*magnet.point)
+            )
             way = np.array(magnet.home) - [point.get(i) for i in range(3)]
             distance = float(np.linalg.norm(way))
             pull = held / (1 + distance / magnet.reach) ** 4 / max(distance, 0.01 * magnet.reach)
@@ -127,26 +146,30 @@ def sensor_ports(built: Built, model: BodyModel) -> tuple[Port, ...]:
     """Return the sensor ports, in the order in which the engine reads them."""
     layout = Layout()
     for sensed, unit in (("length", "m"), ("speed", "m/s"), ("force", "N"), ("activation", "")):
-        for muscle in built.muscles:
-            layout.add(f"{sensed}/{muscle.getName()}", unit)
+        for name in built.muscles:
+            layout.add(f"{sensed}/{name}", unit)
     for sensed, end in (("angle", ""), ("velocity", "/s")):
-        for coordinate in built.coordinates:
-            layout.add(f"{sensed}/{coordinate.getName()}", _units(coordinate)[0] + end)
-    links = [*(body.getName() for body in built.bodies[1:]), *(item.name for item in model.objects)]
+        for name, coordinate in built.coordinates.items():
+            layout.add(f"{sensed}/{name}", _units(coordinate)[0] + end)
+    links = [*list(built.bodies)[1:], *(item.name for item in model.objects)]
     for name in links:
         layout.add(f"position/{name}", "m", (3,))
     for name in links:
         layout.add(f"orientation/{name}", "", (4,))
-    for tie, _ in built.closures:
-        layout.add(f"closure/{tie.getName()}", "N", (3,))
+    for name in built.closures:
+        layout.add(f"closure/{name}", "N", (3,))
     return tuple(layout.ports)
 
 
 def make_scene(built: Built, model: BodyModel, state: Any) -> Scene:
-    """Return what is drawn: the described shapes, or rods between a file's joints."""
-    shapes = []
-    parts: list[Link | WorldObject] = [*model.links, *model.objects]
-    for place, part in enumerate(parts, start=1):
+    """Return what is drawn: the described shapes, and rods between a file's joints."""
+    shapes = [] if model.source is None else _rods(built)
+    bodies = list(built.bodies.values())[1:]
+    placed: list[tuple[int, Link | WorldObject]] = [
+        *enumerate(model.links, 1),
+        *enumerate(model.objects, 1 + len(bodies)),
+    ]
+    for place, part in placed:
         shapes += [
             Shape(
                 link=place,
@@ -158,35 +181,38 @@ def make_scene(built: Built, model: BodyModel, state: Any) -> Scene:
             )
             for shape in part.shapes
         ]
-    if model.source is not None:
-        shapes = _rods(built)
     built.model.realizePosition(state)
     if model.focus is not None:
         focus = model.focus
     else:
-        origins = np.array(
-            [[body.getTransformInGround(state).p().get(i) for i in range(3)] for body in built.bodies[1:]]
-        )
+        origins = np.array([_numbers(body.getTransformInGround(state).p()) for body in bodies]).reshape(-1, 3)
         centre = origins.mean(axis=0) if len(origins) else np.zeros(3)
         radius = float(np.max(np.linalg.norm(origins - centre, axis=1), initial=0.0)) * 1.3 or 1.0
         focus = (float(centre[0]), float(centre[1]), float(centre[2]), radius)
-    counts = tuple(muscle.getGeometryPath().getPathPointSet().getSize() for muscle in built.muscles)
+    counts = tuple(len(path_points(muscle)) for muscle in built.muscles.values())
     return Scene(shapes=tuple(shapes), muscle_points=counts, focus=focus)
+
+
+def path_points(muscle: Any) -> list[Any]:
+    """Return the points of a muscle's path; none where a function stands in place of a path."""
+    path = import_opensim().GeometryPath.safeDownCast(muscle.getPath())
+    points = None if path is None else path.getPathPointSet()
+    return [] if points is None else [points.get(number) for number in range(points.getSize())]
 
 
 def _rods(built: Built) -> list[Shape]:
     """Return a rod from every body's origin to each joint that hangs on it, or through its centre of mass."""
-    names = {body.getAbsolutePathString(): place for place, body in enumerate(built.bodies)}
-    ends: dict[int, list[Array]] = {place: [] for place in range(1, len(built.bodies))}
-    joints = built.model.getJointSet()
-    for number in range(joints.getSize()):
-        frame = joints.get(number).getParentFrame()
+    bodies = list(built.bodies.values())
+    names = {body.getAbsolutePathString(): place for place, body in enumerate(bodies)}
+    ends: dict[int, list[Array]] = {place: [] for place in range(1, len(bodies))}
+    for joint in built.model.getJointList():
+        frame = joint.getParentFrame()
         place = names.get(frame.findBaseFrame().getAbsolutePathString(), 0)
         if place:
             ends[place].append(_numbers(frame.findTransformInBaseFrame().p()))
     shapes = []
     for place, found in ends.items():
-        for end in found or [2 * _numbers(built.bodies[place].getMassCenter())]:
+        for end in found or [2 * _numbers(bodies[place].getMassCenter())]:
             length = float(np.linalg.norm(end))
             if length > 1e-6:
                 shapes.append(_rod(place, end, length))
@@ -205,6 +231,12 @@ def _rod(link: int, end: Array, length: float) -> Shape:
 
 def _numbers(vector: Any) -> Array:
     return np.array([vector.get(i) for i in range(3)], float)
+
+
+def _bounds(actuator: Any) -> tuple[float, float]:
+    """Return between what an actuator's controls are held."""
+    scalar = import_opensim().ScalarActuator.safeDownCast(actuator)
+    return (-np.inf, np.inf) if scalar is None else (scalar.getMinControl(), scalar.getMaxControl())
 
 
 def _units(coordinate: Any) -> tuple[str, str]:

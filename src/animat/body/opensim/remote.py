@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from animat.body.opensim.settings import OpenSimSettings, read_settings
 from animat.body.opensim.wire import PackedReply, unpack
 from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
 from animat.errors import AnimatError
+from animat.link.errors import WorkerDied, WorkerHung
 from animat.link.worker import Worker
 
 __all__ = ["OpenSimLink", "make_opensim_engine"]
@@ -55,8 +55,15 @@ class OpenSimLink:
     def load(self, model: BodyModel) -> BodyInfo:
         """See `BodyEngine.load`."""
         self.close()
-        self._worker = Worker("animat.body.opensim.worker", title=f"animat.body opensim {model.name}", setting="body")
-        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=math.inf)
+        self._name = model.name
+        patience_s = self._settings.patience
+        self._worker = Worker(
+            "animat.body.opensim.worker",
+            title=f"animat.body opensim {model.name}",
+            patience_s=patience_s,
+            setting="body",
+        )
+        info: BodyInfo = self._call("load", model, self._settings, reply=BodyInfo, limit_s=10 * patience_s)
         return info
 
     def read(self) -> BodyReply:
@@ -93,4 +100,14 @@ class OpenSimLink:
     def _call(self, method: str, *arguments: Any, reply: Any, limit_s: float | None = None) -> Any:
         if self._worker is None:
             raise AnimatError("this body engine has no model; call load first")
-        return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s)
+        try:
+            return self._worker.call(method, *arguments, reply=reply, limit_s=limit_s)
+        except WorkerHung as error:
+            # Where in Python it was says nothing: it is OpenSim that takes its time.
+            told, _, _ = error.what.partition("\nCurrent thread")
+            raise WorkerHung(
+                f"OpenSim's process of {self._name!r} is lost: {told}\n"
+                "If it only needs longer: `settings: {patience: ..}`; for a stiff body: `{integrator: cpodes}`"
+            ) from None
+        except WorkerDied as error:
+            raise WorkerDied(f"OpenSim's process of {self._name!r} is lost: {error.what}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 
-__all__ = ["INTEGRATORS", "OpenSimSettings", "read_settings"]
+__all__ = ["INTEGRATORS", "Limits", "OpenSimSettings", "read_settings"]
 
 #: Integrators by the name in a file, and OpenSim's name.
 INTEGRATORS = {
@@ -27,26 +28,49 @@ _UNITS = {
     "limit_stiffness": "N m / rad",
     "limit_damping": "N m s / rad",
     "limit_transition": "rad",
+    "patience": "s",
 }
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What holds a described joint within its limits: N m/rad, N m s/rad, and the rad over which they set in.
+
+    The same numbers count in N/m, N s/m and m for slides.
+    """
+
+    stiffness: float = math.degrees(1.0)
+    damping: float = math.degrees(5e-3)
+    transition: float = 0.0005
 
 
 class OpenSimSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of the OpenSim engine.
 
     `tendon` is compliant (Millard2012EquilibriumMuscle as published) or rigid (faster; within a few percent of the
-    maximal force where the tendon is at most 0.3 optimal fibre lengths long). `integrator`: rk_merson, or cpodes for
-    stiff bodies, of relative `accuracy` (coarser than 1e-4 is wrong by hundredths of a radian and no faster). Limits
-    hold a joint by a spring and a damper that set in over `limit_transition` (N m/rad, N m s/rad, rad; the same numbers
-    in N/m, N s/m, m for slides): trajectories depend on them. The defaults are nearly as hard as MuJoCo's; a tenth of
-    them, 0.1 N m/degree over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian.
+    maximal force where the tendon is at most 0.3 optimal fibre lengths long); by default it is compliant, and a file's
+    own muscles keep theirs. `integrator`: rk_merson, or cpodes for stiff bodies, of relative `accuracy` (coarser than
+    1e-4 is wrong by hundredths of a radian and no faster). Limits hold a joint by a spring and a damper that set in
+    over `limit_transition` (N m/rad, N m s/rad, rad; the same numbers in N/m, N s/m, m for slides): trajectories depend
+    on them; an `.osim` file has its own. The defaults are nearly as hard as MuJoCo's; a tenth of them, 0.1 N m/degree
+    over 5 mrad, runs twice as fast with rigid tendons and yields hundredths of a radian. A step that takes longer than
+    `patience` (s), and than 20 times the slowest so far, hangs; loading has ten times as long.
     """
 
-    tendon: str = "compliant"
+    tendon: str | None = None
     integrator: str = "rk_merson"
     accuracy: float = 1e-5
-    limit_stiffness: float = math.degrees(1.0)
-    limit_damping: float = math.degrees(5e-3)
-    limit_transition: float = 0.0005
+    limit_stiffness: float | None = None
+    limit_damping: float | None = None
+    limit_transition: float | None = None
+    patience: float = 60.0
+
+    @property
+    def limits(self) -> Limits:
+        """What holds described joints within their limits, with defaults where nothing is set."""
+        names = ("stiffness", "damping", "transition")
+        values = {name: getattr(self, f"limit_{name}") for name in names}
+        return Limits(**{name: value for name, value in values.items() if value is not None})
 
 
 def read_settings(settings: Mapping[str, Any]) -> OpenSimSettings:
@@ -64,14 +88,17 @@ def read_settings(settings: Mapping[str, Any]) -> OpenSimSettings:
             raise unknown_name("setting of the engine opensim", name, (*known, "process"))
         values[name] = _number(name, value, _UNITS[name]) if name in _UNITS else value
     found = OpenSimSettings(**values)
-    if found.tendon not in _TENDONS:
+    if found.tendon not in (None, *_TENDONS):
         raise unknown_name("tendon", str(found.tendon), _TENDONS)
     if found.integrator not in INTEGRATORS:
         raise unknown_name("integrator", str(found.integrator), INTEGRATORS)
     if not 0 < found.accuracy < 1:
         raise AnimatError(f"accuracy lies between 0 and 1, for example 1e-5; got {found.accuracy!r}")
-    if found.limit_stiffness <= 0 or found.limit_damping < 0 or found.limit_transition <= 0:
+    limits = found.limits
+    if limits.stiffness <= 0 or limits.damping < 0 or limits.transition <= 0:
         raise AnimatError("limit_stiffness and limit_transition must be positive, limit_damping not negative")
+    if found.patience <= 0:
+        raise AnimatError(f"patience must be positive, for example 60 s; got {found.patience:g} s")
     return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.compact.grid import delay_steps
 from animat.brain.compact.models import MODELS, Model
 from animat.brain.draw import draw_pairs, draw_values, generator
 from animat.brain.expectation import expected_counts
@@ -45,7 +46,7 @@ from animat.brain.protocol import Progress
 from animat.brain.rules import needs_layout
 from animat.errors import AnimatError
 
-__all__ = ["connect", "initial_values", "receptor_of", "steps"]
+__all__ = ["connect", "initial_values", "receptor_of"]
 
 #: Projections of more synapses than this are reported while they are drawn, every so many seconds.
 _LONG, _LOOK_S = 10_000_000, 0.25
@@ -55,11 +56,6 @@ _LONGEST_DRAWN = 65_535
 
 #: Streams of random numbers: projections count from 0, drives and devices from these.
 DRIVES, DEVICES = 1 << 40, 1 << 41
-
-
-def steps(delay_ms: float, resolution_ms: float) -> int:
-    """Return a delay in time steps, at least one; half a step counts as one, as in NEST."""
-    return max(1, math.floor(delay_ms * (1 / resolution_ms) + 0.5))
 
 
 def receptor_of(model: Model, receptor: int | None) -> int:
@@ -211,7 +207,7 @@ def _distribution(distribution: Distribution, scale: float = 1.0) -> tuple[Any, 
 
 def _delay(delay_ms: Delay, h: float) -> tuple[Any, ...]:
     if isinstance(delay_ms, float | int):
-        return ("constant", float(steps(delay_ms, h)))
+        return ("constant", float(delay_steps(delay_ms, h)))
     return _distribution(delay_ms, 1 / h)
 
 

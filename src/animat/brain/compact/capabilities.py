@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from animat.brain.compact.models import MODELS, Model
-from animat.brain.network import Constant, Network, Population, Projection, Static, Stdp, Values
+from animat.brain.network import Constant, Fault, Network, Population, Projection, Static, Stdp
 from animat.errors import AnimatError, unknown_name
 
 __all__ = ["capability_faults", "check_capabilities", "parameter_faults", "receptor_fault"]
@@ -26,49 +26,52 @@ def check_capabilities(network: Network) -> None:
         raise AnimatError(fault)
 
 
-def capability_faults(network: Network) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield where (such as ``("projections", 3)``) and what `compact` cannot build, in order."""
+def capability_faults(network: Network) -> Iterator[Fault]:
+    """Yield what `compact` cannot build, in order."""
     if network.modules:
         yield ("modules",), f"compact has no extension modules ({', '.join(network.modules)}){_INSTEAD}"
     known = {population.name: population for population in network.populations}
     for place, population in enumerate(network.populations):
-        for fault in _population_faults(population):
-            yield ("populations", place), fault
+        for entry, fault in _population_faults(population):
+            yield ("populations", place, *entry), fault
     for place, projection in enumerate(network.projections):
         post = known[projection.post]
         if post.model in MODELS:
-            for fault in _projection_faults(projection, post):
-                yield ("projections", place), f"projection {projection.name}: {fault}"
+            for entry, fault in _projection_faults(projection, post):
+                yield ("projections", place, *entry), f"projection {projection.name}: {fault}"
 
 
-def _population_faults(population: Population) -> Iterator[str]:
+def _population_faults(population: Population) -> Iterator[Fault]:
     what = f"population {population.name} ({population.model})"
     if population.model not in MODELS:
         unknown = unknown_name(f"neuron model of population {population.name} in compact:", population.model, MODELS)
-        yield unknown.what + _INSTEAD
+        yield ("model",), unknown.what + _INSTEAD
         return
     model = MODELS[population.model]
-    for name in (*population.params, *population.initial):
-        if name not in model.settable:
-            yield f"{what}: {unknown_name('parameter', name, model.settable).what}"
+    for entry, names in (("params", population.params), ("initial", population.initial)):
+        for name in names:
+            if name not in model.settable:
+                yield (entry, name), f"{what}: {unknown_name('parameter', name, model.settable).what}"
     for name, value in population.params.items():
         if name in model.settable and isinstance(value, list) != (name in model.listed):
-            wanted = "a list, one entry for every receptor" if name in model.listed else "one number"
-            yield f"{what}: {name} takes {wanted}, got {value}"
+            wanted = (
+                "a list, one entry for every receptor"
+                if name in model.listed
+                else "one number; what differs between neurons stands in `initial`"
+            )
+            yield ("params", name), f"{what}: {name} takes {wanted}, got {value}"
             return
-    for name, distribution in population.initial.items():
+    for name in population.initial:
         if name in model.listed:
-            yield f"{what}: {name} is a list and cannot be drawn"
-        elif isinstance(distribution, Values) and len(distribution.values) != population.size:
-            yield f"{what}: initial {name} needs {population.size} values, got {len(distribution.values)}"
+            yield ("initial", name), f"{what}: {name} is a list and cannot be drawn"
     params = {name: value for name, value in population.params.items() if name in model.settable}
     constants = {name: value.value for name, value in population.initial.items() if isinstance(value, Constant)}
     for fault in parameter_faults(model, {**params, **constants}):
-        yield f"{what}: {fault}"
+        yield ("params", fault.split(maxsplit=1)[0]), f"{what}: {fault}"
     if population.drive is not None:
         fault = receptor_fault(population.drive.receptor, population)
         if fault:
-            yield f"{what}: drive: {fault}"
+            yield ("drive",), f"{what}: drive: {fault}"
 
 
 def parameter_faults(model: Model, params: Mapping[str, float | list[float]]) -> Iterator[str]:
@@ -118,16 +121,17 @@ def model_receptor_fault(receptor: int | None, model: Model, what: str, number: 
     return "" if 1 <= receptor <= number else f"there is no receptor {receptor} in {what}, which has {listed}"
 
 
-def _projection_faults(projection: Projection, post: Population) -> Iterator[str]:
+def _projection_faults(projection: Projection, post: Population) -> Iterator[Fault]:
     fault = receptor_fault(projection.receptor, post)
     if fault:
-        yield fault
+        yield ("receptor",), fault
     match projection.synapse:
         case Static():
             pass
         case Stdp():
             if not isinstance(projection.delay_ms, float | int):
-                yield f"STDP with drawn delays is not in compact{_INSTEAD}"
+                yield ("delay",), f"STDP with drawn delays is not in compact{_INSTEAD}"
         case other:
             name = getattr(other, "name", type(other).__name__)
-            yield f"{name} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
+            what = f"{name} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
+            yield ("synapse",), what

@@ -11,7 +11,7 @@ from animat.packing import pack, unpack
 
 __all__ = ["check_wiring", "read_brain", "restore_core", "save_core", "write_brain"]
 
-_FORMAT = 1
+_FORMAT = 2
 _CORE, _BRAIN = "core.state", "brain.msgpack"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.compact.build import DEVICES, DRIVES, connect, initial_values, receptor_of, steps
-from animat.brain.compact.capabilities import check_capabilities, model_receptor_fault
+from animat.brain.compact.build import DEVICES, DRIVES, connect, initial_values, receptor_of
+from animat.brain.compact.capabilities import capability_faults, check_capabilities, model_receptor_fault
 from animat.brain.compact.checkpoint import check_wiring, read_brain, restore_core, save_core, write_brain
+from animat.brain.compact.grid import delay_steps, whole_steps
 from animat.brain.compact.models import MODELS
 from animat.brain.compact.neurons import Neurons
 from animat.brain.compact.settings import CompactSettings, read_settings
 from animat.brain.compact.sources import Part, Source
+from animat.brain.cuts import Cuts
 from animat.brain.devices import CURRENT_SOURCES, check_device
 from animat.brain.fingerprint import fingerprint
-from animat.brain.network import Constant, Network, Population, check_network
+from animat.brain.network import Constant, Fault, Network, Population, check_network
 from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
@@ -59,13 +61,13 @@ class CompactEngine:
         self._next_device = self._next_stream = 0
         #: The stream of random numbers of every device.
         self._streams: dict[int, int] = {}
-        self._cuts: set[tuple[str, str]] = set()
+        self._cuts = Cuts()
         self._detached = False
         self._memory = PeakMemory()
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """Check a description; see `BrainEngine.check`."""
-        check_capabilities(network)
+        return list(capability_faults(network))
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""
@@ -85,7 +87,7 @@ class CompactEngine:
         began = time.perf_counter()
         self._now = 0
         self._detached = False
-        self._cuts = set()
+        self._cuts = Cuts()
         self._h = settings.resolution / 1e6
         core = _core.make_simulation(twice=own.precision == "double", threads=settings.threads, seed=settings.seed)
         self._core = core
@@ -112,6 +114,8 @@ class CompactEngine:
             ) from None
         floor, longest = self._delay_range()
         self._floor_ms = floor
+        #: Ticks between the times at which a cut may take hold.
+        self._exchange = delay_steps(floor, self._h) * settings.resolution
         for place, population in enumerate(network.populations):
             self._drive(place, population)
         sizes = [population.size for population in network.populations]
@@ -152,7 +156,7 @@ class CompactEngine:
         numbers = [number for many in self._projections.values() for number in many if self._core.synapses(number)]
         found = [self._core.delays(number) for number in numbers]
         drives = [population.drive for population in self._network.populations if population.drive is not None]
-        found += [(steps(drive.delay_ms, self._h),) * 2 for drive in drives]
+        found += [(delay_steps(drive.delay_ms, self._h),) * 2 for drive in drives]
         if not found:
             return self._h, self._h
         return min(low for low, _ in found) * self._h, max(high for _, high in found) * self._h
@@ -170,9 +174,9 @@ class CompactEngine:
             each=False,
             receptor=receptor,
             weight=weight,
-            delay=steps(drive.delay_ms, self._h),
+            delay=delay_steps(drive.delay_ms, self._h),
             stream=DRIVES + place,
-            start=round(drive.start_ms / self._h),
+            start=whole_steps(f"drive of population {population.name}: start_ms", drive.start_ms, self._h),
             hold=1,
         )
         self._core.set_source(number, 0, [drive.rate_hz * self._h / 1000])
@@ -212,7 +216,10 @@ class CompactEngine:
             source = Source(self._core, device, selected, self._settings.resolution)
             weight = kind.weight if device.weight is None else device.weight
             parts = self._parts(device, selected, weight)
-            source.attach(parts, steps(delay_ms, self._h), DEVICES + self._streams[index], now)
+            delay = delay_steps(delay_ms, self._h)
+            source.attach(parts, delay, DEVICES + self._streams[index], now)
+            if now == 0:
+                self._exchange = min(self._exchange, delay * self._settings.resolution)
             self._devices[index] = device, selected, source
             return
         self._devices[index] = device, selected, None
@@ -267,7 +274,7 @@ class CompactEngine:
         log, resolution = self._log, self._settings.resolution
         assert log is not None
         t0 = time.perf_counter()
-        span = self._settings.span(self._now, until)
+        self._settings.span(self._now, until)
         for index, name, value in changes:
             device, _, source = self._device(index)
             if source is None:
@@ -277,9 +284,11 @@ class CompactEngine:
             if source is not None:
                 source.lay_out(self._now, until)
         t1 = time.perf_counter()
-        self._core.run(span // resolution)
+        for tick, changed in self._cuts.pieces(self._now, until, self._exchange):
+            self._core.run((tick - self._now) // resolution)
+            self._now = tick
+            self._hold(changed)
         t2 = time.perf_counter()
-        self._now = until
         senders, at = self._core.take_spikes()
         order = np.argsort(senders, kind="stable")
         senders, ticks = senders[order], at[order] * resolution
@@ -346,10 +355,13 @@ class CompactEngine:
         numbers = self._projections.get((target.pre, target.post))
         if not numbers:
             raise AnimatError(f"there is no projection {target.pre}->{target.post}")
-        cut = bool(values["cut"])
-        for number in numbers:
-            self._core.cut(number, cut)
-        (self._cuts.add if cut else self._cuts.discard)((target.pre, target.post))
+        self._cuts.ask((target.pre, target.post), bool(values["cut"]))
+
+    def _hold(self, names: Iterable[tuple[str, str]]) -> None:
+        """Let the core cut those of the projections that are held, and heal the others."""
+        for name in names:
+            for number in self._projections[name]:
+                self._core.cut(number, name in self._cuts.held)
 
     def save(self, folder: str) -> None:
         """Write the whole state into a folder; see `SavingEngine.save`."""
@@ -361,7 +373,8 @@ class CompactEngine:
             "wiring": self._core.wiring(),
             "now": self._now,
             "neurons": {name: neurons.save() for name, neurons in self._neurons.items()},
-            "cuts": sorted(self._cuts),
+            "cuts": self._cuts.save(),
+            "exchange": self._exchange,
             "devices": msgspec.msgpack.encode([device for device, _, _ in self._devices.values()]),
             "streams": [self._streams[index] for index in self._devices],
             "next_stream": self._next_stream,
@@ -382,11 +395,11 @@ class CompactEngine:
             self.reset()
         for name, neurons in self._neurons.items():
             neurons.restore(state["neurons"][name])
-        for pre, post in self._cuts.symmetric_difference(state["cuts"]):
-            self._cut(ProjectionName(pre, post), {"cut": (pre, post) in state["cuts"]})
+        self._cuts.restore(state["cuts"])
+        self._hold(self._projections)
         self._attach_as_saved(state)
         restore_core(self._core, place)
-        self._now, self._next_stream = state["now"], state["next_stream"]
+        self._now, self._exchange, self._next_stream = state["now"], state["exchange"], state["next_stream"]
         sources = [source for _, _, source in self._devices.values() if source is not None]
         for source, saved in zip(sources, state["sources"], strict=True):
             source.restore(saved, self._now)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
+from animat.brain.compact import _core
 from animat.brain.compact.capabilities import check_capabilities
 from animat.brain.compact.models import MODELS
 from animat.brain.compact.settings import read_settings
@@ -23,13 +22,6 @@ _ROW_BYTES = 12
 
 #: A row begins at a multiple of 8 bytes; so do weights within it.
 _PADDING = 4
-
-#: Neurons in a block at most; the core takes fewer where threads would be idle.
-_BLOCK = 65_536
-_TILE = 1024
-
-#: The core's longest slice, in steps.
-_SLICE = 64
 
 #: What neurons that remember their spikes take: the latest, a ring of 16 times and traces, the number.
 _HISTORY_BYTES = 16 + 16 * 8 + 4
@@ -52,7 +44,7 @@ def expected_memory_bytes(network: Network, options: Mapping[str, object] | None
     real = 8 if settings.precision == "double" else 4
     each = {"half": 2, "single": 4, "double": 8}[settings.weights]
     sizes = {population.name: population.size for population in network.populations}
-    block = _block(network, threads)
+    block = _core.block_size(sum(sizes.values()), threads)
     total = _BASE_BYTES
     for projection, count in zip(network.projections, expected_counts(network), strict=True):
         plastic = isinstance(projection.synapse, Stdp)
@@ -61,15 +53,9 @@ def expected_memory_bytes(network: Network, options: Mapping[str, object] | None
         rows = sizes[projection.pre] * -(-sizes[projection.post] // block)
         filled = min(rows, count)
         total += count * (2 + weight + 2 * drawn) + rows * _ROW_BYTES + filled * _PADDING * (1 + (weight > 0))
-    shortest = min((_ends(projection.delay_ms)[0] for projection in network.projections), default=_SLICE)
-    slice_ = min(_SLICE, max(1.0, shortest))
+    shortest = min((_ends(projection.delay_ms)[0] for projection in network.projections), default=_core.longest_slice)
+    slice_ = min(_core.longest_slice, max(1.0, shortest))
     return total + sum(_neuron_bytes(network, population, slice_, real) for population in network.populations)
-
-
-def _block(network: Network, threads: int) -> int:
-    """Return how many neurons the core puts into a block."""
-    fair = sum(population.size for population in network.populations) // (threads * 6) + 1
-    return int(np.clip(-(-fair // _TILE), 4, _BLOCK // _TILE)) * _TILE
 
 
 def _neuron_bytes(network: Network, population: Population, slice_: float, real: int) -> float:

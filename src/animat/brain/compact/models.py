@@ -2,7 +2,8 @@
 
 All subthreshold equations are linear. Where inputs are currents they are solved exactly on the time grid (Rotter &
 Diesmann 1999, doi:10.1007/s004220050570); where they are conductances, these are solved exactly and the potential by
-one Runge-Kutta step of fourth order, or several if the conductance is so large that a step is no small change.
+one Runge-Kutta step of fourth order, or several if a conductance decays within a step or is so large that a step is no
+small change.
 
 Units: mV, ms, pF, nS, pA. Inside, potentials are relative to E_L.
 """
@@ -13,12 +14,17 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from animat.brain.compact.grid import refractory_steps
+
 __all__ = ["MODELS", "Model"]
 
 Params = Mapping[str, float | list[float]]
 
-#: Parts into which a step is divided at most: 2 to this power, less one.
+#: Times that parts of a step can be halved where conductances are large, and one.
 _LEVELS = 7
+
+#: Parts that a step begins with at most where conductances decay within it.
+_MOST_PARTS = 64
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Model:
     listed: tuple[str, ...] = ()
     #: A negative weight is a conductance of its size.
     magnitude: bool = False
+    #: Time constants of conductances.
+    conductances: tuple[str, ...] = ()
     #: Where potentials begin that nobody sets.
     start_mv: float = -70.0
 
@@ -59,6 +67,17 @@ class Model:
         each = [f"{name}_{number + 1}" for number in range(self.receptors(params)) for name in ("dI_syn", "I_syn")]
         return (self.states[0], *each)
 
+    def step_fault(self, params: Params, h: float) -> str:
+        """Return what is wrong with a step of `h` ms for neurons with these parameters; empty if nothing is."""
+        for name in self.conductances:
+            shortest = h / _MOST_PARTS
+            if _number(params, name) < shortest * (1 - 1e-9):
+                return (
+                    f"{name} is {_number(params, name):g} ms, too short for a resolution of {h:g} ms: it must be at "
+                    f"least {shortest:g} ms there, or `resolution` at most {_number(params, name) * _MOST_PARTS:g} ms"
+                )
+        return ""
+
     @property
     def settable(self) -> list[str]:
         """Names that a description or a running experiment may set."""
@@ -76,8 +95,7 @@ def _numbers(params: Params, *names: str) -> list[float]:
 
 
 def _refractory_steps(params: Params, h: float) -> float:
-    """Return the steps of the refractory time; a part of one counts as one, as in NEST."""
-    return float(math.ceil(_number(params, "t_ref") / h - 1e-6))
+    return float(refractory_steps(_number(params, "t_ref"), h))
 
 
 def _lowest(params: Params) -> float:
@@ -137,13 +155,21 @@ def _psc_alpha_multi(params: Params, h: float) -> list[float]:
 
 
 def _conductances(params: Params, h: float, *, alpha: bool) -> list[float]:
-    """Return reset, refractory steps, jumps, leak, driving forces, and for 1, 2, 4, .. parts of a step its decays."""
+    """Return reset, refractory steps, jumps, leak, driving forces, parts of a step, and decays in 1, 1/2, 1/4, .. part.
+
+    No part is longer than a conductance's time constant: the integral of one that decays by a factor e within it is
+    right to 4e-4, by Simpson's rule, which the Runge-Kutta step follows.
+    """
     e_l, reset, c_m, g_l, e_ex, e_in, tau_e, tau_i = _numbers(
         params, "E_L", "V_reset", "C_m", "g_L", "E_ex", "E_in", "tau_syn_ex", "tau_syn_in"
     )
     found = [reset - e_l, _refractory_steps(params, h), math.e / tau_e, math.e / tau_i, g_l, e_ex - e_l, e_in - e_l]
+    parts = 1
+    while h / parts > min(tau_e, tau_i) * (1 + 1e-9) and parts < _MOST_PARTS:
+        parts *= 2
+    found.append(float(parts))
     for level in range(_LEVELS):
-        part = h / 2**level
+        part = h / parts / 2**level
         decays = [math.exp(-part / (2 * tau_e)), math.exp(-part / tau_e)]
         decays += [math.exp(-part / (2 * tau_i)), math.exp(-part / tau_i)]
         found += [part / c_m, part / 2 if alpha else 0.0, part if alpha else 0.0, *decays]
@@ -213,6 +239,7 @@ MODELS = {
         _cond_alpha,
         positive=("C_m", "g_L", "tau_syn_ex", "tau_syn_in"),
         magnitude=True,
+        conductances=("tau_syn_ex", "tau_syn_in"),
     ),
     "iaf_cond_exp": Model(
         "cond_exp",
@@ -221,6 +248,7 @@ MODELS = {
         _cond_exp,
         positive=("C_m", "g_L", "tau_syn_ex", "tau_syn_in"),
         magnitude=True,
+        conductances=("tau_syn_ex", "tau_syn_in"),
     ),
     "parrot_neuron": _RELAY,
 }

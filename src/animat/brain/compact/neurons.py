@@ -118,6 +118,9 @@ class Neurons:
             one = {**params, **dict(zip(varied, row.tolist(), strict=True))}
             for fault in parameter_faults(self.model, one):
                 raise AnimatError(f"{self._what}: {fault}")
+            fault = self.model.step_fault(one, self._h)
+            if fault:
+                raise AnimatError(f"{self._what}: {fault}")
             if any(abs(value) > _LARGEST and value != -math.inf for value in self.model.coefficients(one, self._h)):
                 raise AnimatError(
                     f"{self._what}: with these parameters a step of {self._h:g} ms has no finite effect; time "

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.compact.grid import whole_steps
 from animat.brain.devices import KINDS, check_value, parameter_value
 from animat.brain.protocol import Device
 from animat.brain.regular import RegularTrains
@@ -71,7 +72,7 @@ class Source:
         if device.kind == "nc_source":
             dt = parameter_value(device, "dt")
             assert isinstance(dt, int | float)
-            hold = max(1, round(dt * 1e6 / self.resolution))
+            hold = max(1, whole_steps(f"{device.name or device.kind}.dt", dt, self.resolution / 1e6))
         for part in parts:
             self.numbers.append(
                 self.core.add_source(

@@ -20,6 +20,7 @@ from animat.brain.draw import draw_delays, draw_pairs, draw_values, generator
 from animat.brain.expectation import expected_counts
 from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
 from animat.brain.nest.copies import Copies, Copy
+from animat.brain.nest.kernel import reason
 from animat.brain.nest.modules import install_modules
 from animat.brain.nest.share import Share, note_connections
 from animat.brain.nest.synapse_types import creation_order, synapse_types
@@ -101,7 +102,7 @@ class _Builder:
             try:
                 self._connect(place, projection, built.nodes)
             except nest.NESTError as error:
-                raise AnimatError(f"projection {projection.name}: {error}") from None
+                raise AnimatError(f"projection {projection.name}: {reason(error)}") from None
         for population in network.populations:
             self._drive(population, built.nodes[population.name])
         if self._share.processes > 1:
@@ -127,7 +128,7 @@ class _Builder:
                 if not isinstance(value, Constant):
                     self._set(made, name, draw_values(value, population.size, rng))
         except self._nest.NESTError as error:
-            raise AnimatError(f"population {population.name} ({population.model}): {error}") from None
+            raise AnimatError(f"population {population.name} ({population.model}): {reason(error)}") from None
         return made
 
     def _set(self, made: Any, name: str, values: NDArray[np.float64]) -> None:
@@ -216,15 +217,16 @@ class _Builder:
         drive = population.drive
         if drive is None:
             return
-        source = self._nest.Create("poisson_generator", params={"rate": drive.rate_hz, "start": drive.start_ms})
+        params = {"rate": drive.rate_hz, "start": drive.start_ms}
         synapse = {"weight": drive.weight, "delay": max(drive.delay_ms, self._resolution_ms)}
         if drive.receptor is not None:
             synapse["receptor_type"] = drive.receptor
         driven = made if drive.neurons is None else made[slice(*drive.neurons)]
         try:
+            source = self._nest.Create("poisson_generator", params=params)
             self._nest.Connect(source, driven, syn_spec=synapse)
         except self._nest.NESTError as error:
-            raise AnimatError(f"drive of population {population.name}: {error}") from None
+            raise AnimatError(f"drive of population {population.name}: {reason(error)}") from None
 
     def _counted(self, projection: Projection) -> str:
         done, total = self._synapses, self._total

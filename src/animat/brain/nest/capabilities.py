@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from animat.brain.network import Constant, Network, Population, Projection, Stdp, SynapseModel
+from animat.brain.distributions import mean
+from animat.brain.network import Constant, Fault, Network, Population, Projection, Stdp, SynapseModel
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["Catalogue", "KernelCatalogue", "capability_faults", "check_capabilities"]
+__all__ = ["Catalogue", "KernelCatalogue", "capability_faults", "check_capabilities", "trial_faults"]
 
 #: Parameters with one entry for every receptor, counted from 1.
 _PER_RECEPTOR = ("tau_syn", "E_rev")
 
 #: Models with receptors that their defaults do not tell.
 _UNTOLD_RECEPTORS = ("cm_", "eprop_", "parrot_")
+
+
+#: Parameters of synapses that a projection has entries for.
+_OF_THE_PROJECTION = {"weight": "weight", "delay": "delay", "receptor_type": "receptor"}
 
 
 class Catalogue(Protocol):
@@ -32,6 +38,9 @@ class Catalogue(Protocol):
 
     def defaults(self, model: str) -> Mapping[str, Any]:
         """Return the default parameters of a model."""
+
+    def settable(self, model: str) -> Collection[str]:
+        """Return the names of its parameters that hold numbers and can be set."""
 
 
 class KernelCatalogue:
@@ -49,6 +58,18 @@ class KernelCatalogue:
             self._defaults[model] = self._nest.GetDefaults(model)
         return self._defaults[model]
 
+    def settable(self, model: str) -> list[str]:
+        """Return the names of its parameters that hold numbers and can be set."""
+        return [name for name, value in self.defaults(model).items() if _is_number(value) and self._takes(model, name)]
+
+    def _takes(self, model: str, name: str) -> bool:
+        """Return whether NEST takes a parameter's default back; it does not for what can only be read."""
+        try:
+            self._nest.SetDefaults(model, {name: self.defaults(model)[name]})
+        except self._nest.NESTError:
+            return False
+        return True
+
 
 def check_capabilities(network: Network, catalogue: Catalogue) -> None:
     """Check a network that is right in itself against what NEST has.
@@ -62,64 +83,135 @@ def check_capabilities(network: Network, catalogue: Catalogue) -> None:
         raise AnimatError(fault)
 
 
-def capability_faults(network: Network, catalogue: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield where (such as ``("projections", 3)``) and what NEST cannot build, in order."""
+def capability_faults(network: Network, catalogue: Catalogue) -> Iterator[Fault]:
+    """Yield what NEST cannot build, in order."""
     known = {population.name: population for population in network.populations}
     for place, population in enumerate(network.populations):
-        for fault in _population_faults(population, catalogue):
-            yield ("populations", place), fault
+        for entry, fault in _population_faults(population, catalogue):
+            yield ("populations", place, *entry), fault
     for place, projection in enumerate(network.projections):
         post = known[projection.post]
         if post.model not in catalogue.nodes:
             continue
-        for fault in _synapse_faults(projection, post, catalogue):
-            yield ("projections", place), f"projection {projection.name}: {fault}"
+        for entry, fault in _synapse_faults(projection, post, catalogue):
+            yield ("projections", place, "synapse", *entry), f"projection {projection.name}: {fault}"
         for fault in _receptor_faults(projection.receptor, post, catalogue):
-            yield ("projections", place), f"projection {projection.name}: {fault}"
+            yield ("projections", place, "receptor"), f"projection {projection.name}: {fault}"
 
 
-def _population_faults(population: Population, catalogue: Catalogue) -> Iterator[str]:
+def _population_faults(population: Population, catalogue: Catalogue) -> Iterator[Fault]:
     model = population.model
     if model not in catalogue.nodes:
-        yield unknown_name(f"neuron model of population {population.name} in NEST:", model, catalogue.nodes).what
+        neurons = [name for name in catalogue.nodes if _is_neuron(catalogue.defaults(name))]
+        yield ("model",), unknown_name(f"neuron model of population {population.name} in NEST:", model, neurons).what
         return
     what = f"population {population.name} ({model})"
     defaults = catalogue.defaults(model)
-    if defaults.get("element_type", "neuron") != "neuron":
-        yield f"{what}: this is a {defaults['element_type']} in NEST; a population is made of neurons or relays"
+    if not _is_neuron(defaults):
+        kind = {"other": "device"}.get(defaults["element_type"], defaults["element_type"])
+        yield (
+            ("model",),
+            f"{what}: this is a {kind} in NEST; a population is made of neurons or relays. Background input is "
+            "the `drive` of a population; other input and read-out are spike sources and sinks of transfer functions",
+        )
         return
-    for name in (*population.params, *population.initial):
+    for name in population.params:
         if name not in defaults:
-            yield f"{what}: {unknown_name('parameter', name, _settable(defaults)).what}"
+            yield ("params", name), f"{what}: {unknown_name('parameter', name, catalogue.settable(model)).what}"
+    for name in population.initial:
+        if name not in defaults:
+            yield ("initial", name), f"{what}: {unknown_name('parameter', name, catalogue.settable(model)).what}"
+    for name, value in population.params.items():
+        listed = np.ndim(defaults.get(name, value)) > 0
+        if listed != isinstance(value, list):
+            takes = "a list" if listed else "one number; what differs between neurons stands in `initial`"
+            yield ("params", name), f"{what}: {name} takes {takes}, got {value}"
     if population.drive is not None:
         for fault in _receptor_faults(population.drive.receptor, population, catalogue):
-            yield f"{what}: drive: {fault}"
+            yield ("drive",), f"{what}: drive: {fault}"
 
 
-def _synapse_faults(projection: Projection, post: Population, catalogue: Catalogue) -> Iterator[str]:
+def trial_faults(network: Network, nest: Any) -> Iterator[Fault]:
+    """Yield what NEST refuses when it makes one neuron of each population and each synapse model that is named.
+
+    Values out of bounds, lists of different lengths, and parameters that can only be read are told by NEST alone.
+    The network has passed `capability_faults`. Leaves the kernel reset.
+    """
+    catalogue = KernelCatalogue(nest)
+    for place, population in enumerate(network.populations):
+        what = f"population {population.name} ({population.model})"
+        start = {name: mean(value) for name, value in population.initial.items()}
+        values: Mapping[str, float | list[float]] = population.params
+        entry = "params"
+        try:
+            neuron = nest.Create(population.model, params=dict(values))
+            values, entry = start, "initial"
+            if start:
+                neuron.set(start)
+        except nest.NESTError as error:
+            fault = _refused(values, error, catalogue, population.model)
+            yield ("populations", place, entry, *_named_in(fault, values)), f"{what}: {fault}"
+    for place, projection in enumerate(network.projections):
+        match projection.synapse:
+            case SynapseModel(name=name, params=params) if params:
+                try:
+                    nest.SetDefaults(name, dict(params))
+                except nest.NESTError as error:
+                    fault = _refused(params, error, catalogue, name)
+                    entries = ("synapse", "model", "params", *_named_in(fault, params))
+                    yield ("projections", place, *entries), f"projection {projection.name}: {name}: {fault}"
+    nest.ResetKernel()
+
+
+def _refused(values: Mapping[str, Any], error: Exception, catalogue: Catalogue, model: str) -> str:
+    """Return why NEST takes no such values, in its words where it has some."""
+    text = re.sub(r"^.*?with node ID \d+: ", "", str(error)).strip()
+    if "Unaccessed" in text or not text:
+        settable = catalogue.settable(model)
+        for name in values:
+            if name not in settable:
+                return f"{name} can only be read; {unknown_name('parameter', name, settable).what}"
+    return text or f"NEST refuses {', '.join(values)} ({type(error).__name__})"
+
+
+def _named_in(fault: str, values: Mapping[str, Any]) -> Sequence[str]:
+    """Return the value that a text names first, if it names one."""
+    found = [(match.start(), name) for name in values if (match := re.search(rf"\b{re.escape(name)}\b", fault))]
+    return [min(found)[1]] if found else list(values) if len(values) == 1 else []
+
+
+def _synapse_faults(projection: Projection, post: Population, catalogue: Catalogue) -> Iterator[Fault]:
     match projection.synapse:
         case Stdp(tau_minus_ms=tau_minus):
             if "tau_minus" not in catalogue.defaults(post.model):
-                yield f"STDP needs neurons that remember their spikes (tau_minus); {post.model} of {post.name} does not"
+                yield (
+                    (),
+                    f"STDP needs neurons that remember their spikes (tau_minus); {post.model} of {post.name} does not",
+                )
             elif post.params.get("tau_minus", tau_minus) != tau_minus:
                 yield (
+                    ("stdp", "tau_minus"),
                     f"tau_minus is {tau_minus:g} ms in the synapse and {post.params['tau_minus']} ms in population "
-                    f"{post.name}; leave it out of the population"
+                    f"{post.name}; leave it out of the population",
                 )
         case SynapseModel(name=name) if name not in catalogue.synapses:
-            yield unknown_name("synapse model in NEST:", name, catalogue.synapses).what
+            yield ("model", "name"), unknown_name("synapse model in NEST:", name, catalogue.synapses).what
         case SynapseModel(name=name, params=params, modulated_by=modulator):
             defaults = catalogue.defaults(name)
             if "_hom_w" in name and not isinstance(projection.weight, Constant):
-                yield f"{name} has one weight for all synapses; give one number"
+                yield ("model", "name"), f"{name} has one weight for all synapses; give one number"
             for parameter in params:
-                if parameter not in defaults:
-                    yield unknown_name(f"parameter of {name}", parameter, _settable(defaults)).what
+                where = ("model", "params", parameter)
+                if parameter in _OF_THE_PROJECTION:
+                    yield where, f"{parameter} stands in the projection, as `{_OF_THE_PROJECTION[parameter]}`"
+                elif parameter not in defaults:
+                    known = [item for item in catalogue.settable(name) if item not in _OF_THE_PROJECTION]
+                    yield where, unknown_name(f"parameter of {name}", parameter, known).what
             takes = "volume_transmitter" in defaults
             if modulator is not None and not takes:
-                yield f"{name} is not modulated by a population; leave modulated_by out"
+                yield ("model", "modulated_by"), f"{name} is not modulated by a population; leave modulated_by out"
             elif modulator is None and takes:
-                yield f"{name} needs modulated_by: the population whose spikes modulate it"
+                yield ("model",), f"{name} needs modulated_by: the population whose spikes modulate it"
 
 
 def _receptor_faults(receptor: int | None, population: Population, catalogue: Catalogue) -> Iterator[str]:
@@ -154,10 +246,9 @@ def _sorted(receptors: Mapping[str, int]) -> list[tuple[str, int]]:
     )
 
 
-def _settable(defaults: Mapping[str, Any]) -> list[str]:
-    """Return the names that hold numbers."""
-    return [
-        name
-        for name, value in defaults.items()
-        if isinstance(value, int | float | np.ndarray) and not isinstance(value, bool)
-    ]
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.ndarray) and not isinstance(value, bool)
+
+
+def _is_neuron(defaults: Mapping[str, Any]) -> bool:
+    return bool(defaults.get("element_type", "neuron") == "neuron")

@@ -20,19 +20,23 @@ MOST_CONNECTIONS = 134_217_726
 #: Models whose weights stay as they are set.
 _STILL = ("static_synapse", "bernoulli_synapse", "cont_delay_synapse", "ht_synapse", "quantal_stp_synapse", "tsodyks")
 
+#: Models that may drop a spike; relays hand on all that they receive, whatever its weight.
+_DROPS = "bernoulli_synapse"
+
 
 class Copy(msgspec.Struct, frozen=True):
     """A copy of a synapse model that holds connections of a projection.
 
-    `cut` are its parameters that stop the projection and `whole` those that undo it; where it has none, or with
-    `each`, the weights are set one by one. One that `learns` would not stay cut.
+    To stop the projection, its parameters are set to `cut`, and the parameter `each` of all connections to 0; to heal
+    it, to `whole`, and to what they were, besides `healed`. `fault` says why that would not do.
     """
 
     name: str
     cut: dict[str, float] = {}
     whole: dict[str, float] = {}
-    each: bool = True
-    learns: bool = False
+    each: str = ""
+    healed: dict[str, float] = {}
+    fault: str = ""
 
 
 class Copies:
@@ -66,9 +70,31 @@ class Copies:
         return name
 
 
+def found_copy(name: str, relays: bool) -> Copy:
+    """Return how connections of a model that a script uses are cut; `relays`: onto relays."""
+    if "_hom_w" in name:
+        return Copy(name, fault=f"its synapses ({name}) share their weight with all others of that model")
+    return _one_by_one(name, name, relays)
+
+
 def _copy(name: str, kind: SynapseType, common: Mapping[str, Any]) -> Copy:
+    if kind.relays:
+        return _one_by_one(name, kind.model, relays=True)
     if kind.common_weight:
-        return Copy(name, {"weight": 0.0}, {"weight": float(common["weight"])}, each=False)
+        return Copy(name, {"weight": 0.0}, {"weight": float(common["weight"])})
     if kind.own and "lambda" in kind.params:
-        return Copy(name, {"lambda": 0.0}, {"lambda": kind.params["lambda"]})
-    return Copy(name, learns=not kind.model.startswith(_STILL))
+        return Copy(name, {"lambda": 0.0}, {"lambda": kind.params["lambda"]}, each="weight", healed={"Kplus": 0.0})
+    return _one_by_one(name, kind.model, relays=False)
+
+
+def _one_by_one(name: str, model: str, relays: bool) -> Copy:
+    if relays and model.startswith(_DROPS):
+        return Copy(name, each="p_transmit")
+    if relays:
+        return Copy(
+            name, fault=f"its synapses ({name}) lead to relays, which take no notice of weights; use {_DROPS} there"
+        )
+    if not model.startswith(_STILL):
+        learn = "learn and would grow again; describe them with `stdp`, or silence the source"
+        return Copy(name, fault=f"its synapses ({name}) {learn}")
+    return Copy(name, each="weight")

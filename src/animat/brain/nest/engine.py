@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.cuts import Cuts
 from animat.brain.devices import check_device
 from animat.brain.nest.build import Built, build
-from animat.brain.nest.capabilities import KernelCatalogue, check_capabilities
+from animat.brain.nest.capabilities import KernelCatalogue, capability_faults, trial_faults
 from animat.brain.nest.devices import Attached, Clock, attach_source, change, emit, release
-from animat.brain.nest.kernel import import_nest, reset_kernel, use_cores
+from animat.brain.nest.kernel import import_nest, reason, reset_kernel, use_cores
 from animat.brain.nest.lesions import Lesions
 from animat.brain.nest.modules import install_modules
 from animat.brain.nest.parts import (
@@ -34,10 +35,11 @@ from animat.brain.nest.parts import (
     merge_found,
     merge_spikes,
 )
+from animat.brain.nest.recorder_files import RecorderFiles
 from animat.brain.nest.scripts import run_script
 from animat.brain.nest.share import Share
 from animat.brain.nest.spikes import SpikeWatch
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.peak_memory import PeakMemory
 from animat.brain.protocol import (
     BrainInfo,
@@ -78,19 +80,18 @@ class NestEngine:
         self._next_device = 0
         self._memory = PeakMemory()
         self._nodes: dict[str, Any] = {}
+        self._notes: tuple[str, ...] = ()
+        self._files: RecorderFiles | None = None
         self._ids: dict[str, NDArray[np.int64]] = {}
 
-    def check(self, network: Network) -> None:
+    def check(self, network: Network) -> list[Fault]:
         """Check a description against the NEST at hand; see `BrainEngine.check`."""
         nest = import_nest(lean=True)
-        install_modules(nest, network.modules)
-        check_capabilities(network, KernelCatalogue(nest))
-        for population in network.populations:
-            try:
-                nest.Create(population.model, params=dict(population.params))
-            except nest.NESTError as error:
-                raise AnimatError(f"population {population.name} ({population.model}): {error}") from None
-        nest.ResetKernel()
+        try:
+            install_modules(nest, network.modules)
+        except AnimatError as error:
+            return [(("modules",), error.what)]
+        return list(capability_faults(network, KernelCatalogue(nest))) or list(trial_faults(network, nest))
 
     def load(self, brain: Network | BrainScript, settings: BrainSettings, progress: Progress) -> BrainInfo:
         """Build the brain; see `BrainEngine.load`."""
@@ -125,13 +126,17 @@ class NestEngine:
                 self._nodes = built.nodes
             else:
                 progress("running the script", 0.0)
-                self._nodes = run_script(nest, brain, settings)
+                left = run_script(nest, brain, settings)
+                self._nodes, self._notes, self._files = left.nodes, left.notes, left.files
                 self._clock.origin = round(nest.biological_time * 1e6)
             self._floor_ms = float(nest.min_delay)
             self._ids = {name: np.asarray(nodes.tolist(), np.int64) for name, nodes in self._nodes.items()}
             self._share = Share(nest)
             synapses = int(nest.num_connections) if built is None else built.synapses
             self._lesions = Lesions(nest, self._share, None if built is None else built.copies)
+            # what NEST collects in a slice of its smallest delay it hands over when the next one begins
+            self._cuts = Cuts(lag=settings.resolution)
+            self._exchange = 0
             recorder = None if built is None else built.recorder
             self._watch = SpikeWatch(nest, self._ids, settings, self._floor_ms, recorder)
         return BrainInfo(
@@ -148,7 +153,12 @@ class NestEngine:
             max_delay_ms=float(nest.max_delay),
             build_s=time.perf_counter() - began,
             capabilities=("set", "silence", "cut"),
+            notes=(*self._notes, *self._mute()),
         )
+
+    def _mute(self) -> list[str]:
+        assert self._watch is not None
+        return [f"neurons of the model {model} send no spikes, so none are recorded" for model in self._watch.mute]
 
     def attach(self, devices: Sequence[Device]) -> list[int]:
         """Attach devices; see `BrainEngine.attach`."""
@@ -225,7 +235,7 @@ class NestEngine:
         nest, clock, watch = self._nest, self._clock, self._watch
         assert watch is not None
         t0 = time.perf_counter()
-        span = self._settings.span(clock.now, until)
+        self._settings.span(clock.now, until)
         with self._explained("NEST"):
             for index, name, value in changes:
                 change(self._device(index), name, value, clock)
@@ -235,17 +245,24 @@ class NestEngine:
                     emit(found, [[clock.steps(tick) for tick in one] for one in ticks], clock)
             nest.Prepare()
             t1 = time.perf_counter()
-            nest.Run(span / 1e6)
+            self._exchange = self._exchange or round(nest.min_delay * 1e6)
+            for tick, joined in self._cuts.pieces(clock.now, until, self._exchange, clock.origin):
+                if tick > clock.now:
+                    nest.Run((tick - clock.now) / 1e6)
+                clock.now = tick
+                for ends in joined:
+                    self._lesions.cut(*self._ends(ends), ends, ends in self._cuts.held)
             t2 = time.perf_counter()
             nest.Cleanup()
             t3 = time.perf_counter()
-            clock.now = until
             senders, times = watch.take(clock.origin)
             counts, records = watch.sort(senders, times)
             senders, times = watch.for_devices(senders, times)
             sample = watch.thinned(records)
         t4 = time.perf_counter()
         watch.write(records)
+        if self._files is not None:
+            self._files.take()
         t5 = time.perf_counter()
         return Step(
             senders=senders.tobytes(),
@@ -323,9 +340,18 @@ class NestEngine:
         for name in values:
             if name != "cut":
                 raise unknown_name(f"property of the projection {target.pre}->{target.post}:", name, ["cut"])
-        ends = self._population(target.pre), self._population(target.post)
+        joined, cut = (target.pre, target.post), bool(values["cut"])
+        ends = self._ends(joined)
+        if self._share.processes > 1:  # all stop at the same time, also those that find nothing to refuse
+            self._cuts.ask(joined, cut)
         with self._explained(f"cut of {target.pre}->{target.post}"):
-            return self._lesions.cut(*ends, (target.pre, target.post), bool(values["cut"]))
+            found = self._lesions.check(*ends, joined)
+        if self._share.processes == 1:
+            self._cuts.ask(joined, cut)
+        return found
+
+    def _ends(self, names: tuple[str, str]) -> tuple[Any, Any]:
+        return self._population(names[0]), self._population(names[1])
 
     def _set(self, target: Selection, values: Mapping[str, float | list[float] | bool]) -> None:
         selected, nodes = self._select((target,))
@@ -385,7 +411,9 @@ class NestEngine:
     def _free(self) -> None:
         if self._watch is not None:
             self._watch.close()
-        self._watch, self._nodes, self._devices, self._readouts = None, {}, {}, Readouts()
+        if self._files is not None:
+            self._files.close()
+        self._watch, self._files, self._nodes, self._devices, self._readouts = None, None, {}, {}, Readouts()
 
     def _device(self, index: int) -> Attached:
         if index not in self._devices:
@@ -412,5 +440,4 @@ class NestEngine:
         try:
             yield
         except self._nest.NESTError as error:
-            name = type(error).__name__
-            raise AnimatError(f"{what}: {error or 'NEST failed without a message; see its log'} ({name})") from None
+            raise AnimatError(f"{what}: {reason(error)} ({type(error).__name__})") from None

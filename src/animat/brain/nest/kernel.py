@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from typing import Any
 
 from animat.brain.protocol import BrainSettings
-from animat.errors import AnimatError
+from animat.errors import AnimatError, text_of
 
-__all__ = ["import_nest", "kernel_settings", "reset_kernel", "set_nodes", "set_synapses", "use_cores"]
+__all__ = [
+    "import_nest",
+    "kernel_settings",
+    "last_words",
+    "reason",
+    "reset_kernel",
+    "set_nodes",
+    "set_synapses",
+    "use_cores",
+]
 
 
 #: Modules that NEST imports if they are there, for tables and plots; they take 0.7 s and 100 MB.
@@ -27,6 +37,8 @@ def import_nest(*, lean: bool = False) -> Any:
     """
     os.environ.setdefault("PYNEST_QUIET", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if not lean:
+        os.environ["MPLBACKEND"] = "Agg"  # a script's plots need no screen, and wait for nobody
     hidden = [name for name in _OPTIONAL if lean and name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
@@ -91,8 +103,12 @@ def _told(names: tuple[str, ...], default: int) -> int:
 
 
 def kernel_settings(settings: BrainSettings) -> dict[str, Any]:
-    """Return what the kernel is set to: resolution (ms), virtual processes of this process, and seed."""
+    """Return what the kernel is set to: resolution (ms), virtual processes of this process, and seed.
+
+    NEST counts in tics of 1 us unless the resolution is no whole number of them.
+    """
     return {
+        **({"tics_per_ms": 1_000_000} if settings.resolution % 1000 else {}),
         "resolution": settings.resolution / 1e6,
         "local_num_threads": settings.all_virtual_processes // settings.processes,
         "rng_seed": settings.seed,
@@ -126,3 +142,30 @@ def set_synapses(synapses: Any, statuses: dict[str, Any] | list[dict[str, Any]])
     from nest.nestkernel_api import llapi_set_connection_status
 
     llapi_set_connection_status(synapses._datum, statuses)
+
+
+#: What NEST itself logs of an error that reaches Python without a text.
+_LOGGED = re.compile(r"^\[ERROR\] \[[^]]*\] (.*(?:\n(?!\[).+)*)", re.MULTILINE)
+
+_LOG_BYTES = 4096
+
+
+def reason(error: BaseException) -> str:
+    """Return what an exception of NEST's says; of one that says nothing, what NEST logged last.
+
+    NEST leaves the text of some exceptions empty (a file that exists, Prepare called twice).
+    """
+    text = text_of(error).strip()
+    if text and text != type(error).__name__:
+        return text
+    logged = _LOGGED.findall(last_words())
+    return " ".join(logged[-1].split()) if logged else "NEST gave no reason; the brain's log may say more"
+
+
+def last_words() -> str:
+    """Return the end of what this process wrote to its standard error, where that is a file that can be read."""
+    try:
+        sys.stderr.flush()
+        return os.pread(2, _LOG_BYTES, max(0, os.fstat(2).st_size - _LOG_BYTES)).decode(errors="replace")
+    except (OSError, AttributeError):
+        return ""

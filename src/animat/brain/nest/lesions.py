@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.brain.nest.copies import Copy
+from animat.brain.nest.copies import Copy, found_copy
 from animat.brain.nest.kernel import set_synapses
 from animat.brain.nest.share import Share
+from animat.brain.network import RELAY_MODELS
 from animat.errors import AnimatError
 
 __all__ = ["Lesions"]
@@ -37,7 +38,7 @@ class Lesions:
         self._copies = copies
         self._silent: set[int] = set()
         self._thresholds: dict[int, dict[str, float]] = {}
-        self._weights: dict[tuple[str, str], list[tuple[Any, NDArray[np.float64]]]] = {}
+        self._kept: dict[tuple[str, str], list[tuple[Any, list[dict[str, float]]]]] = {}
 
     def silence(self, nodes: Any, what: str, silent: bool) -> None:
         """Silence neurons or let them fire again; those that are so already stay as they are."""
@@ -69,45 +70,58 @@ class Lesions:
         calm = np.where(potential >= threshold, np.minimum(reset, threshold), potential)
         here.set([{**values, "V_m": float(calm[place])} for place, values in enumerate(before)])
 
-    def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> int:
-        """Set all weights of a projection to 0, or back to what they were; plastic ones rest meanwhile.
+    def check(self, pre: Any, post: Any, names: tuple[str, str]) -> int:
+        """Return how many synapse models of a projection were found here; refuse one that cannot be cut."""
+        models = self._models(pre, post, names)
+        for copy in models:
+            if copy.fault:
+                raise AnimatError(f"the projection {names[0]}->{names[1]} cannot be cut: {copy.fault}")
+        return len(models)
 
-        Returns how many synapse models and synapses of it were found here: 0 if there is no such projection.
+    def cut(self, pre: Any, post: Any, names: tuple[str, str], cut: bool) -> None:
+        """Let a projection transmit nothing, or what it did; its weights, also plastic ones, are kept meanwhile.
+
+        What plastic synapses noted of their sources until then is forgotten when they are healed.
         """
-        # only some of several processes may know of a cut already, and looking for connections takes them all
-        found = [self._nest.GetConnections(pre, post)] if cut and self._copies is None else []
-        if cut == (names in self._weights):
-            return 1
-        known = list(self._copies.get(names, {}).values()) if self._copies is not None else None
-        for copy in known or ():
-            if cut and copy.learns:
-                raise AnimatError(
-                    f"the projection {names[0]}->{names[1]} cannot be cut: its synapses ({copy.name}) learn and would "
-                    "grow again; describe them with `stdp`, or silence the source"
-                )
-        for copy in known or ():
+        # looking for connections takes all of several processes
+        models = self._models(pre, post, names)
+        for copy in models:
             if copy.cut:
                 self._nest.SetDefaults(copy.name, copy.cut if cut else copy.whole)
-        if not cut:
-            for synapses, weights in self._weights.pop(names):
-                set_synapses(synapses, [{"weight": weight} for weight in weights.tolist()])
-            return 1
-        if known is not None:
-            found = [self._nest.GetConnections(pre, post, copy.name) for copy in known if copy.each]
-        found = [synapses for synapses in found if len(synapses)]
-        if not found and not known:
-            return 0
-        self._weights[names] = [
-            (synapses, np.atleast_1d(np.asarray(synapses.get("weight"), float))) for synapses in found
-        ]
-        for synapses in found:
-            set_synapses(synapses, {"weight": 0.0})
-        return len(known or ()) + sum(len(synapses) for synapses in found)
+        if cut:
+            self._kept[names] = [self._rest(pre, post, copy) for copy in models if copy.each]
+            return
+        for synapses, statuses in self._kept.pop(names):
+            if len(synapses):
+                set_synapses(synapses, statuses)
+
+    def _models(self, pre: Any, post: Any, names: tuple[str, str]) -> list[Copy]:
+        if self._copies is not None:
+            return list(self._copies.get(names, {}).values())
+        found = self._nest.GetConnections(pre, post)
+        if not len(found):
+            return []
+        relays = str(post[0].get("model")) in RELAY_MODELS
+        return [found_copy(name, relays) for name in sorted(set(_listed(found, "synapse_model")))]
+
+    def _rest(self, pre: Any, post: Any, copy: Copy) -> tuple[Any, list[dict[str, float]]]:
+        """Let the synapses of a copy transmit nothing one by one; returns them with what undoes it."""
+        synapses = self._nest.GetConnections(pre, post, copy.name)
+        if not len(synapses):
+            return synapses, []
+        values = [float(value) for value in _listed(synapses, copy.each)]
+        set_synapses(synapses, {copy.each: 0.0})
+        return synapses, [{copy.each: value, **copy.healed} for value in values]
 
     def refuse_silent(self, nodes: Any, what: str, names: list[str]) -> None:
         """Refuse to set the threshold of silenced neurons: it would end the silence."""
         if {"V_th", "V_peak"} & set(names) and self._silent.intersection(nodes.tolist()):
             raise AnimatError(f"{what} is silent; undo that before its threshold is set")
+
+
+def _listed(synapses: Any, name: str) -> list[Any]:
+    found = synapses.get(name)
+    return found if isinstance(found, list) else [found]
 
 
 def _values(nodes: Any, name: str) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from animat.brain.nest.kernel import reason
 from animat.errors import AnimatError
 
 __all__ = ["install_modules"]
@@ -25,7 +26,7 @@ def install_modules(nest: Any, names: Sequence[str]) -> None:
             nest.Install(name)
         except nest.NESTError as error:
             raise AnimatError(
-                f"module {name!r} cannot be loaded into NEST {nest.__version__}: {error}\n"
+                f"module {name!r} cannot be loaded into NEST {nest.__version__}: {reason(error)}\n"
                 "It must be compiled for this very version, and its folder must be on the library path before animat "
                 "starts: LD_LIBRARY_PATH on Linux, DYLD_LIBRARY_PATH on macOS"
             ) from None

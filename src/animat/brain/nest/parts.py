@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from animat.brain.network import Fault
 from animat.brain.protocol import BrainInfo
 from animat.errors import AnimatError
 
@@ -18,6 +19,7 @@ __all__ = [
     "Step",
     "merge_attached",
     "merge_changed",
+    "merge_faults",
     "merge_found",
     "merge_infos",
     "merge_spikes",
@@ -101,6 +103,11 @@ def merge_attached(parts: Sequence[Attachment]) -> list[int]:
         if part.error is not None:
             raise AnimatError(part.error)
     return parts[0].indices
+
+
+def merge_faults(parts: Sequence[list[Fault]]) -> list[Fault]:
+    """Return what the first process that found something found wrong with a network."""
+    return next(filter(None, parts), [])
 
 
 def merge_changed(parts: Sequence[Done]) -> None:

@@ -1,171 +1,166 @@
-"""Brains as scripts: PyNEST or PyNN code that leaves a dictionary of populations."""
+"""Brains as scripts: PyNEST or PyNN code that leaves a dictionary of populations, run as a program of its own."""
 
 from __future__ import annotations
 
-import functools
 import os
+import random
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any
 
-from animat.brain.nest.kernel import kernel_settings
+import numpy as np
+
+from animat.brain.nest.kernel import last_words, reason
+from animat.brain.nest.recorder_files import RecorderFiles, recorder_files
+from animat.brain.nest.script_kernel import check_kernel, connect_relays, settings_kept
+from animat.brain.nest.script_nodes import node_collections
 from animat.brain.protocol import BrainScript, BrainSettings
-from animat.errors import AnimatError
+from animat.errors import AnimatError, text_of
 
-__all__ = ["run_script"]
+__all__ = ["Left", "run_script"]
+
+#: What makes a script one of PyNN's, whatever it is called.
+_IMPORTS_PYNN = re.compile(rb"^[ \t]*(import|from)[ \t]+pyNN\b", re.MULTILINE)
+
+#: What to do about errors that have another cause than the line where they occur.
+_HINTS = (
+    (
+        r"Resolution must be",
+        "the experiment sets the resolution: write it there, brain: {resolution: ..}, and leave it out of the script",
+    ),
+    (
+        r"nonzero on 0d arrays",
+        "PyNN up to 0.13 cannot connect single neurons one to one with numpy 2.1 or later: write AllToAllConnector() "
+        "there, which is the same for single neurons, or install 'numpy<2.1' where the brain runs",
+    ),
+    (
+        r"^ModuleNotFoundError: No module named",
+        f"install it where the brain runs ({sys.executable}), or name an interpreter that has it: brain: "
+        "{python: PATH}",
+    ),
+)
 
 
-def run_script(nest: Any, script: BrainScript, settings: BrainSettings) -> dict[str, Any]:
-    """Run the script in its own folder and return its populations as node collections by name.
+@dataclass(frozen=True)
+class Left:
+    """What a script left: node collections by name, what a user should know of it, and files of its recorders."""
+
+    nodes: dict[str, Any]
+    notes: tuple[str, ...]
+    files: RecorderFiles | None
+
+
+def run_script(nest: Any, script: BrainScript, settings: BrainSettings) -> Left:
+    """Run the script in its own folder, as `python SCRIPT ARGS` would, and take what it leaves.
 
     Resolution, threads and seed are set before it runs and again when it resets the kernel; PyNN's `setup` takes
-    them as defaults. What the script then sets otherwise is refused, except the seed, which is set again.
+    them as defaults. What the script then sets otherwise is refused, except the seed, which is set again. numpy's and
+    Python's own random numbers begin with the experiment's seed, too. Recorders of the script write their files into
+    the folder of `settings.shard`, unless the script says where.
 
     Raises
     ------
     AnimatError
-        With the script's file and line.
+        With the script's file and line, for every exception and for an end with another code than 0.
     """
     path = Path(script.path)
+    source = _read(path)
+    code = _compiled(source, path)
+    pynn = script.kind == "pynn" or _IMPORTS_PYNN.search(source) is not None
+    folder = path.parent if settings.shard is None else Path(settings.shard).parent
+    program = ModuleType("__main__")
+    program.__file__ = str(path)
+    random.seed(settings.seed)
+    np.random.seed(settings.seed % 2**32)  # noqa: NPY002 (it is the scripts that use it)
+    nest.SetKernelStatus({"data_path": str(folder)})
+    with settings_kept(nest, settings, pynn=pynn), _as_program(program, path, script.args):
+        _run(nest, code, program, path)
+        if nest.GetKernelStatus("prepared"):
+            nest.Cleanup()
+        nest.verbosity = nest.VerbosityLevel.ERROR
+        nest.print_time = False
+        if pynn:
+            connect_relays()
+        notes = check_kernel(nest, path, settings)
+        nodes, more = node_collections(nest, vars(program), path)
+        return Left(nodes, (*notes, *more), recorder_files(nest, path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
-    except (OSError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise AnimatError(f"cannot read the script: {error}", file=path) from None
-    except (SyntaxError, ValueError) as error:
-        line, why = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (None, str(error))
+
+
+def _compiled(source: bytes, path: Path) -> CodeType:
+    try:
+        return compile(source, str(path), "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line, why = (error.lineno, error.msg) if isinstance(error, SyntaxError) else (None, text_of(error))
         raise AnimatError(f"not valid Python: {why}", file=path, line=line) from None
-    namespace: dict[str, Any] = {"__name__": "__main__", "__file__": str(path)}
-    with _settings_kept(nest, script, settings), _in_folder(path.parent):
-        try:
-            exec(code, namespace)
-        except SystemExit as error:
-            raise AnimatError(
-                f"the script ended itself (exit {error.code})", file=path, line=_line(error, path)
-            ) from None
-        except AnimatError as error:
-            raise error.at(path, _line(error, path)) from None
-        except Exception as error:
-            raise AnimatError(f"{type(error).__name__}: {error}", file=path, line=_line(error, path)) from None
-    if script.kind == "pynn":
-        _connect_relays()
-    _check_kernel(nest, path, settings)
-    return _populations(nest, namespace, path)
+
+
+def _run(nest: Any, code: CodeType, program: ModuleType, path: Path) -> None:
+    try:
+        exec(code, vars(program))
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            raise AnimatError(_ended(error)).at(*_place(error, path)) from None
+    except AnimatError as error:
+        raise error.at(*_place(error, path)) from None
+    except BaseException as error:
+        text = reason(error) if isinstance(error, nest.NESTError) else text_of(error)
+        said = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        hint = next((f" ({hint})" for pattern, hint in _HINTS if re.search(pattern, said)), "")
+        raise AnimatError(said + hint).at(*_place(error, path)) from None
+
+
+def _ended(error: SystemExit) -> str:
+    if not isinstance(error.code, int):
+        return f"the script ended itself: {text_of(error)}"
+    said = last_words().strip().rpartition("\n")[2]
+    return f"the script ended itself (exit {error.code})" + (f"; its last words: {said}" if said else "")
 
 
 @contextmanager
-def _in_folder(folder: Path) -> Iterator[None]:
-    """Run with `folder` as the current one and its modules importable."""
-    before = Path.cwd()
+def _as_program(program: ModuleType, path: Path, args: tuple[str, ...]) -> Iterator[None]:
+    """Make `program` the main module, with its folder as the current one and its modules importable.
+
+    Its own modules are imported anew when it runs again.
+    """
+    folder = path.parent
+    before, argv, path_before, main, known = Path.cwd(), sys.argv, sys.path[:], sys.modules["__main__"], {*sys.modules}
     os.chdir(folder)
+    sys.argv = [str(path), *args]
     sys.path.insert(0, str(folder))
+    sys.modules["__main__"] = program
     try:
         yield
     finally:
         os.chdir(before)
-        sys.path.remove(str(folder))
+        sys.argv, sys.path[:], sys.modules["__main__"] = argv, path_before, main
+        for name in [name for name in sys.modules if name not in known and _is_own(sys.modules[name], folder)]:
+            del sys.modules[name]
 
 
-@contextmanager
-def _settings_kept(nest: Any, script: BrainScript, settings: BrainSettings) -> Iterator[None]:
-    """Have a script's ResetKernel and PyNN's setup begin from the experiment's settings."""
-    reset = nest.ResetKernel
-
-    def reset_and_set() -> None:
-        reset()
-        nest.SetKernelStatus(kernel_settings(settings))
-
-    vars(nest)["ResetKernel"] = reset_and_set
-    pynn = _pynn() if script.kind == "pynn" else None
-    setup = getattr(pynn, "setup", None)
-    if pynn is not None and setup is not None:
-        pynn.setup = _with_defaults(setup, kernel_settings(settings))
-    try:
-        yield
-    finally:
-        vars(nest)["ResetKernel"] = reset
-        if pynn is not None:
-            pynn.setup = setup
+def _is_own(module: ModuleType, folder: Path) -> bool:
+    """Return whether a module lies in the script's folder and is no installed package's."""
+    file = getattr(module, "__file__", None)
+    return file is not None and _lies_in(file, folder)
 
 
-def _with_defaults(setup: Callable[..., Any], values: Mapping[str, Any]) -> Callable[..., Any]:
-    @functools.wraps(setup)
-    def setup_with_defaults(timestep: float | None = None, *rest: Any, **extra: Any) -> Any:
-        extra = {"threads": values["local_num_threads"], "rng_seed": values["rng_seed"], **extra}
-        return setup(values["resolution"] if timestep is None else timestep, *rest, **extra)
-
-    return setup_with_defaults
+def _lies_in(file: str, folder: Path) -> bool:
+    return Path(file).is_relative_to(folder) and "site-packages" not in Path(file).parts
 
 
-def _check_kernel(nest: Any, path: Path, settings: BrainSettings) -> None:
-    """Refuse another resolution or number of threads than the experiment's; set the seed again."""
-    wanted = kernel_settings(settings)
-    if abs(nest.resolution - wanted["resolution"]) > 1e-9:
-        raise AnimatError(
-            f"the script sets a resolution of {nest.resolution:g} ms, the experiment says {wanted['resolution']:g} ms; "
-            f"leave it out of the script, or write brain: {{resolution: {nest.resolution:g} ms}}",
-            file=path,
-        )
-    if nest.local_num_threads != wanted["local_num_threads"]:
-        raise AnimatError(
-            f"the script sets {nest.local_num_threads} threads, the experiment says {wanted['local_num_threads']}; "
-            f"leave it out of the script, or write brain: {{threads: {nest.local_num_threads}}}",
-            file=path,
-        )
-    if nest.rng_seed != wanted["rng_seed"]:
-        nest.SetKernelStatus({"rng_seed": wanted["rng_seed"]})
-
-
-def _connect_relays() -> None:
-    """Connect PyNN's spike sources to the relays that stand for them, as PyNN itself does when it runs."""
-    from pyNN.nest import simulator
-
-    for population in simulator.state.populations:
-        if getattr(population, "_deferred_parrot_connections", False):
-            population._connect_parrot_neurons()
-
-
-def _populations(nest: Any, namespace: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    found = namespace.get("populations")
-    if not isinstance(found, Mapping) and "circuit" in namespace:
-        found = {"circuit": namespace["circuit"]}
-    if not isinstance(found, Mapping) or not found:
-        raise AnimatError(
-            'the script must leave a dictionary of its populations, for example populations = {"exc": exc, "inh": inh}',
-            file=path,
-        )
-    return {str(name): _nodes(nest, str(name), value, path) for name, value in found.items()}
-
-
-def _nodes(nest: Any, name: str, value: Any, path: Path) -> Any:
-    if isinstance(value, nest.NodeCollection):
-        nodes = value
-    elif hasattr(value, "node_collection"):
-        nodes = value.node_collection
-    elif hasattr(value, "all_cells"):
-        nodes = nest.NodeCollection(sorted(int(cell) for cell in value.all_cells))
-    elif isinstance(value, list | tuple) and all(isinstance(item, int) for item in value):
-        nodes = nest.NodeCollection(list(value))
-    else:
-        raise AnimatError(
-            f"populations[{name!r}] is a {type(value).__name__}; it must be a NodeCollection or a PyNN population",
-            file=path,
-        )
-    if len(nodes) == 0:
-        raise AnimatError(f"populations[{name!r}] is empty", file=path)
-    return nodes
-
-
-def _line(error: BaseException, path: Path) -> int | None:
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return frames[-1].lineno if frames else None
-
-
-def _pynn() -> Any:
-    try:
-        import pyNN.nest
-    except ImportError as error:
-        raise AnimatError(f"the script needs PyNN ({error}): {sys.executable} -m pip install PyNN") from None
-    return pyNN.nest
+def _place(error: BaseException, path: Path) -> tuple[str, int | None]:
+    """Return the file and line of the script, or of a module beside it, where an exception came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _lies_in(frame.filename, path.parent)]
+    return (frames[-1].filename, frames[-1].lineno) if frames else (str(path), None)

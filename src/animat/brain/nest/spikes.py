@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.brain.nest.kernel import set_nodes
+from animat.brain.nest.nodes import nodes_made, of_each_model
 from animat.brain.nest.synapse_types import MOST_COMPACT_NODES
 from animat.brain.protocol import BrainSettings
 from animat.brain.spike_log import SpikeLog
@@ -35,9 +36,17 @@ class SpikeWatch(SpikeLog):
     ) -> None:
         super().__init__(ids, settings, int(nest.Rank()))
         self._recorder = nest.Create("spike_recorder") if recorder is None else recorder
-        everything = nest.NodeCollection(np.unique(np.concatenate(list(ids.values()))).tolist())
+        everything = np.unique(np.concatenate(list(ids.values())))
         synapse = {"synapse_model": _smallest_synapse(int(self._recorder.global_id)), "delay": delay_ms}
-        nest.Connect(everything, self._recorder, "all_to_all", synapse)
+        #: Models of recorded neurons that send no spikes, such as rate neurons and astrocytes.
+        self.mute: list[str] = []
+        for model, mine in of_each_model(nodes_made(nest), everything):
+            try:
+                nest.Connect(nest.NodeCollection(mine.tolist()), self._recorder, "all_to_all", synapse)
+            except nest.NESTErrors.IllegalConnection as error:
+                if "does not send output" not in str(error):
+                    raise
+                self.mute.append(model)
 
     def take(self, origin: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the NEST ids, ascending, and ticks of all spikes since the last call and empty the recorder."""

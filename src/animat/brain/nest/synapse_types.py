@@ -86,6 +86,8 @@ class SynapseType(msgspec.Struct, frozen=True):
     common_weight: bool = False
     #: The population whose spikes modulate it.
     modulated_by: str | None = None
+    #: Whether it leads to relays.
+    relays: bool = False
 
     @property
     def bytes(self) -> int:
@@ -94,7 +96,7 @@ class SynapseType(msgspec.Struct, frozen=True):
 
     def key(self, place: int) -> object:
         """Return what projections have in common that share copies; `place` is the projection's in the network."""
-        return self.model, place if self.own else (tuple(self.params.items()), self.modulated_by)
+        return self.model, place if self.own else (tuple(self.params.items()), self.modulated_by, self.relays)
 
 
 def creation_order(network: Network, synapses: Sequence[float], virtual_processes: int) -> list[int]:
@@ -132,8 +134,11 @@ def synapse_types(network: Network, synapses: Sequence[float], virtual_processes
     compact = compact_targets(network, synapses, virtual_processes)
     plastic = [place for place, item in enumerate(network.projections) if isinstance(item.synapse, Stdp)][:MOST_COPIES]
     worth = _worth_a_copy(network, synapses, virtual_processes, MOST_COPIES - len(plastic)) | set(plastic)
+    relays = {population.name for population in network.populations if population.relay}
     return tuple(
-        _type(projection, projection.post in compact and not projection.receptor, place in worth)
+        _onto_relays(projection, projection.post in compact and not projection.receptor)
+        if projection.post in relays
+        else _type(projection, projection.post in compact and not projection.receptor, place in worth)
         for place, projection in enumerate(network.projections)
     )
 
@@ -158,6 +163,13 @@ def _type(projection: Projection, compact: bool, copy: bool) -> SynapseType:
     raise AssertionError(projection.synapse)
 
 
+def _onto_relays(projection: Projection, compact: bool) -> SynapseType:
+    """Return a type that can be cut, since relays hand on every spike, whatever its weight."""
+    if isinstance(projection.synapse, SynapseModel):
+        return msgspec.structs.replace(_type(projection, compact, copy=True), relays=True)
+    return SynapseType(f"bernoulli_synapse{'_hpc' if compact else ''}", relays=True)
+
+
 def synapse_params(synapse: Synapse) -> dict[str, float]:
     """Return the parameters of NEST's model that does what is described, by NEST's names."""
     match synapse:
@@ -178,8 +190,13 @@ def _worth_a_copy(network: Network, synapses: Sequence[float], virtual_processes
     """Return at most so many places of projections that need less memory with a copy of their own."""
     sizes = {population.name: population.size for population in network.populations}
     saved = np.zeros(len(network.projections))
+    relays = {population.name for population in network.populations if population.relay}
     for place, projection in enumerate(network.projections):
-        if isinstance(projection.weight, Constant) and isinstance(projection.synapse, Static):
+        if (
+            projection.post not in relays
+            and isinstance(projection.weight, Constant)
+            and isinstance(projection.synapse, Static)
+        ):
             copies = COPY_BYTES_PER_NEURON * sum(sizes.values())
             cost = copies + source_bytes(sizes[projection.pre], synapses[place], virtual_processes)
             saved[place] = 8 * synapses[place] - cost

@@ -12,10 +12,11 @@ from animat.brain.nest.parts import (
     Step,
     merge_attached,
     merge_changed,
+    merge_faults,
     merge_found,
     merge_infos,
 )
-from animat.brain.network import Network
+from animat.brain.network import Fault, Network
 from animat.brain.protocol import (
     BrainInfo,
     BrainScript,
@@ -25,7 +26,6 @@ from animat.brain.protocol import (
     ProjectionName,
     Selection,
 )
-from animat.errors import AnimatError
 from animat.link.collective import Collective, Handlers
 
 __all__ = ["handlers"]
@@ -38,12 +38,8 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
     """Return the requests that a NEST worker answers; their annotations say how arguments are decoded."""
     engine = NestEngine()
 
-    def check(network: Network) -> Done:
-        try:
-            engine.check(network)
-        except AnimatError as error:
-            return Done(error=error.what)
-        return Done(1)
+    def check(network: Network) -> list[Fault]:
+        return engine.check(network)
 
     def load(network: Network | None, script: BrainScript | None, settings: BrainSettings) -> BrainInfo:
         brain = network or script
@@ -78,7 +74,7 @@ def handlers(progress: Callable[[str, float], None]) -> Handlers:
         return engine.reset()
 
     return {
-        "check": Collective(check, merge_changed),
+        "check": Collective(check, merge_faults),
         "load": Collective(load, merge_infos),
         "attach": Collective(attach, merge_attached),
         "undo_attach": undo_attach,

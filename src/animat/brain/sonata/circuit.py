@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def read_circuit(path: Path) -> Circuit:
     content = _Configuration(path)
     if not isinstance(content.data.get("networks"), dict) and isinstance(content.data.get("network"), str):
         other = content.path("network", content.data["network"])
-        if other == path.resolve():
+        if other.resolve() == path.resolve():
             raise AnimatError("network: names this very file", file=path)
         return read_circuit(other)
     networks = content.map("networks", content.data.get("networks"))
@@ -92,7 +93,10 @@ def read_circuit(path: Path) -> Circuit:
 
 
 def circuit_files(path: Path) -> list[Path]:
-    """Return all files of a circuit: configurations, tables, HDF5 files and every file of parameters beside them."""
+    """Return all files of a circuit: configurations, tables, HDF5 files and every file of parameters beside them.
+
+    Links are not followed, so that copies of the files that keep their places make the same circuit.
+    """
     circuit = read_circuit(path)
     found = [path, circuit.file]
     for part in (*circuit.nodes, *circuit.edges):
@@ -100,7 +104,7 @@ def circuit_files(path: Path) -> list[Path]:
     for component in (NEURON_PARAMETERS, SYNAPSE_PARAMETERS):
         if component in circuit.components:
             found += sorted(circuit.components[component].glob("*.json"))
-    return list(dict.fromkeys(file.resolve() for file in found))
+    return list(dict.fromkeys(_plain(file) for file in found))
 
 
 def load_json(path: Path) -> Any:
@@ -144,7 +148,7 @@ class _Configuration:
         found = text
         for _ in range(len(self._variables) + 2):
             if not _VARIABLE.search(found):
-                return (self.file.parent / found).resolve()
+                return _plain(self.file.parent / found)
             found = _VARIABLE.sub(lambda match: self._value(what, text, match[1] or match[2]), found)
         raise AnimatError(f"{what}: the variables in {text!r} name each other", file=self.file, line=self.line(text))
 
@@ -152,7 +156,7 @@ class _Configuration:
         if name in self._variables:
             return self._variables[name]
         if name in _FOLDER:
-            return str(self.file.parent.resolve())
+            return str(self.file.parent.absolute())
         error = unknown_name(f"variable in {what}:", f"${name}", (f"${known}" for known in self._variables))
         raise error.at(self.file, self.line(text))
 
@@ -161,6 +165,10 @@ class _Configuration:
         if not isinstance(text, str):
             raise AnimatError(f"{what} must be a path, got {text!r}", file=self.file)
         return _existing(self.resolved(what, text), self.file, f"{what}: ", self.line(text))
+
+
+def _plain(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _existing(path: Path, named_in: Path, what: str = "", line: int | None = None) -> Path:

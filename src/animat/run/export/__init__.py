@@ -11,11 +11,12 @@ from animat.run.reader import Run
 
 __all__ = ["FORMATS", "export"]
 
-#: Format to (module with `write(run, out)`, what its file in the run folder is called, extra to install).
+#: Format to (module with `write(run, out)`, what its file in the run folder is called, the package that it needs and
+#: that the extra of the format's name installs).
 FORMATS: dict[str, tuple[str, str, str]] = {
-    "nwb": ("animat.run.export.nwb", "run.nwb", "nwb"),
+    "nwb": ("animat.run.export.nwb", "run.nwb", "pynwb"),
     "neo": ("animat.run.export.neo", "run.neo.pkl", "neo"),
-    "csv": ("animat.run.export.csv_files", "csv", ""),
+    "csv": ("animat.run.export.csv_files", "csv", "pyarrow"),
 }
 
 
@@ -38,12 +39,14 @@ def export(run: Run, to: str, out: str | Path | None = None) -> Path:
     """
     if to not in FORMATS:
         raise unknown_name("export format", to, FORMATS)
-    module, name, extra = FORMATS[to]
+    module, name, package = FORMATS[to]
     target = run.folder / name if out is None else Path(out)
     try:
         write: Callable[[Run, Path], None] = importlib.import_module(module).write
-    except ModuleNotFoundError as error:
-        raise AnimatError(f"exporting to {to} needs the package {error.name}: pip install 'animat[{extra}]'") from None
+    except ImportError as error:
+        raise AnimatError(
+            f"exporting to {to} needs {package}, which is not installed here ({error}): pip install 'animat[{to}]'"
+        ) from None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write(run, target)

@@ -1,14 +1,16 @@
-"""A run as CSV files: spikes, signals, body, rates, and the units of their columns."""
+"""A run as CSV files: spikes, signals, body, rates, populations with their sizes, and the units of columns."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from animat.run.export.populations import Population, populations
 from animat.run.format import columns_of
 from animat.run.reader import Run, column_values
 
@@ -16,9 +18,10 @@ __all__ = ["write"]
 
 
 def write(run: Run, out: Path) -> None:
-    """Write `spikes.csv`, `signals.csv`, `body.csv`, `rates.csv` and `units.csv`.
+    """Write `spikes.csv`, `populations.csv`, `signals.csv`, `body.csv`, `rates.csv` and `units.csv`.
 
-    Elements of a vector stand in columns of their own, named NAME[0], NAME[1,2].
+    A neuron that never fired has no line in `spikes.csv`; `populations.csv` says how many there are. Elements
+    of a vector stand in columns of their own, named NAME[0], NAME[1,2].
     """
     out.mkdir(exist_ok=True)
     spikes = run.spikes
@@ -34,6 +37,10 @@ def write(run: Run, out: Path) -> None:
                 header.append(f"{column.name}[{','.join(map(str, place))}]" if column.shape else column.name)
                 units.append((name, header[-1], column.unit))
         pyarrow.csv.write_csv(pa.table(arrays, header), out / f"{name}.csv")
+    with (out / "populations.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = csv.writer(file)
+        lines.writerow([field.name for field in fields(Population)])
+        lines.writerows(astuple(one) for one in populations(run))
     _write_rates(run, out / "rates.csv")
     with (out / "units.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("table", "column", "unit"), *units])

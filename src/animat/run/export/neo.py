@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import quantities
-from neo import AnalogSignal, Block, IrregularlySampledSignal, Segment, SpikeTrain
+from neo import AnalogSignal, Block, IrregularlySampledSignal, Segment
+from neo.core.spiketrainlist import SpikeTrainList
 from neo.io import PickleIO
 from numpy.typing import NDArray
 
+from animat.run.export.populations import populations, spike_trains
 from animat.run.reader import Run
 
 __all__ = ["block", "write"]
@@ -24,33 +27,29 @@ def write(run: Run, out: Path) -> None:
 def block(run: Run) -> Block:
     """Return the run as one Neo block with one segment.
 
-    Every neuron that spiked is a `SpikeTrain` annotated with `population` and `neuron`; every signal an
-    `AnalogSignal` (irregular if its steps are); the rates of populations one in Hz each.
+    Every recorded neuron, also one that never fired, is a `SpikeTrain` annotated with `population` and `neuron`; every
+    signal an `AnalogSignal` (irregular if its steps are); the rates of populations one in Hz each. The block is
+    annotated with `populations`, which has their sizes. The trains are kept as two arrays, from which neo makes objects
+    when they are asked for one by one; `segment.spiketrains.multiplexed` returns the arrays.
     """
-    found = Block(name=str(run.manifest.get("name") or run.folder.name), manifest=run.manifest)
+    named = {one.name: asdict(one) for one in populations(run)}
+    found = Block(name=str(run.manifest.get("name") or run.folder.name), manifest=run.manifest, populations=named)
     segment = Segment(name="run")
     found.segments.append(segment)
-    times = np.asarray(run.spikes["tick"]) / 1e9
-    end = max(
-        [float(times.max(initial=0.0)), *(float(pair[0][-1]) for pair in run.rate_history().values() if len(pair[0]))]
-    )
-    for population in run.spike_populations:
-        indices, ticks = run.spikes_of(population)
-        order = np.argsort(indices, kind="stable")
-        neurons, starts = np.unique(indices[order], return_index=True)
-        for neuron, train in zip(
-            neurons, np.split(ticks[order] / 1e9, starts[1:]) if len(neurons) else [], strict=True
-        ):
-            segment.spiketrains.append(
-                SpikeTrain(
-                    train,
-                    units="s",
-                    t_stop=end,
-                    name=f"{population}[{neuron}]",
-                    population=population,
-                    neuron=int(neuron),
-                )
-            )
+    trains = spike_trains(run)
+    if len(trains.ends):
+        spikes = SpikeTrainList.from_spike_time_array(
+            trains.times,
+            trains.neurons,
+            all_channel_ids=np.arange(len(trains.ends)),
+            units="s",
+            t_start=run.start / 1e9 * quantities.s,
+            t_stop=max(run.end / 1e9, float(trains.times.max(initial=0.0))) * quantities.s,
+            population=trains.names,
+            neuron=trains.indices,
+        )
+        spikes.segment = segment
+        segment.spiketrains = spikes
     for name, column in run.columns().items():
         at, values = run.signal(name)
         _add(segment, name, at, values.reshape(len(at), -1), column.unit)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hdmf.common import VectorData, VectorIndex
+from hdmf.common import DynamicTable, VectorData, VectorIndex
 from numpy.typing import NDArray
-from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+from pynwb import NWBHDF5IO, H5DataIO, NWBFile, TimeSeries
 from pynwb.behavior import Position, SpatialSeries
 from pynwb.file import Subject
 from pynwb.misc import Units
 
+from animat.run.export.populations import populations, spike_trains
 from animat.run.reader import Run
 from animat.run.scene import read_scene
 
@@ -27,7 +28,7 @@ _SYNTHETIC = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
 
 
 def write(run: Run, out: Path) -> None:
-    """Write the NWB file: a unit for every neuron that spiked, a time series for every signal; times in s."""
+    """Write the NWB file: a unit for every recorded neuron, a time series for every signal; times in s."""
     file = NWBFile(
         session_description=str(run.manifest.get("name") or "simulation"),
         identifier=str(uuid.uuid5(uuid.NAMESPACE_OID, json.dumps([run.hashes(), run.manifest], default=str))),
@@ -49,6 +50,7 @@ def write(run: Run, out: Path) -> None:
     )
     names = _Names()
     _add_units(file, run)
+    _add_populations(file, run)
     for name, column in run.columns().items():
         times, values = run.signal(name)
         if len(times):
@@ -101,40 +103,58 @@ def _series(name: str, times: NDArray[np.float64], values: NDArray[Any], unit: s
 
 
 def _add_units(file: NWBFile, run: Run) -> None:
-    populations, indices, trains = _trains(run)
-    if not trains:
+    """Add a unit for every recorded neuron: arrays that compress to little where neurons are silent."""
+    trains = spike_trains(run)
+    count = len(trains.ends)
+    if not count:
         return
-    spikes = VectorData(name="spike_times", description="spike times in s", data=np.concatenate(trains))
-    ends = VectorIndex(name="spike_times_index", data=np.cumsum([len(train) for train in trains]), target=spikes)
-    named = [
-        VectorData(name="population", description="population of the network", data=populations),
-        VectorData(name="neuron", description="index of the neuron in its population, from 0", data=indices),
+    observed = np.tile([run.start / 1e9, run.end / 1e9], (count, 1))
+    spikes = VectorData(name="spike_times", description="spike times in s", data=_packed(trains.times))
+    intervals = VectorData(name="obs_intervals", description="when it was recorded, in s", data=_packed(observed))
+    columns = [
+        VectorData(name="population", description="population of the network", data=_packed(trains.names)),
+        VectorData(
+            name="neuron", description="index of the neuron in its population, from 0", data=_packed(trains.indices)
+        ),
+        spikes,
+        VectorIndex(name="spike_times_index", data=_packed(trains.ends.astype(np.uint64)), target=spikes),
+        intervals,
+        VectorIndex(
+            name="obs_intervals_index", data=_packed(np.arange(1, count + 1, dtype=np.uint64)), target=intervals
+        ),
     ]
-    units = Units(
+    file.units = Units(
         name="units",
-        description="Neurons that spiked while their population was recorded.",
-        columns=[*named, spikes, ends],
-        colnames=["population", "neuron", "spike_times"],
+        description="All neurons of the recorded populations, also those that never fired.",
+        id=np.arange(count),
+        columns=columns,
+        colnames=["population", "neuron", "spike_times", "obs_intervals"],
         resolution=1e-9,
     )
-    file.units = units
 
 
-def _trains(run: Run) -> tuple[list[str], list[int], list[NDArray[np.float64]]]:
-    """Return population, index and spike times in s of every neuron that spiked."""
-    codes, indices = run.spike_codes, np.asarray(run.spikes["index"])
-    times = np.asarray(run.spikes["tick"]) / 1e9
-    order = np.lexsort((times, indices, codes))
-    codes, indices, times = codes[order], indices[order], times[order]
-    starts = np.flatnonzero(
-        np.diff(codes, prepend=-1).astype(bool) | (np.diff(indices.astype(np.int64), prepend=-1) != 0)
+def _packed(values: NDArray[Any]) -> H5DataIO:
+    return H5DataIO(values, compression="gzip", shuffle=values.dtype != object)
+
+
+def _add_populations(file: NWBFile, run: Run) -> None:
+    found = populations(run)
+    if not found:
+        return
+    columns = {
+        "population": ("name of the population", [one.name for one in found]),
+        "size": ("number of its neurons", [one.size for one in found]),
+        "model": ("model of its neurons", [one.model for one in found]),
+        "recorded": ("whether its neurons are units of this file", [one.recorded for one in found]),
+        "spikes": ("how often its neurons fired, recorded or not", [one.spikes for one in found]),
+        "rate": ("mean rate of its neurons in Hz", [one.rate_hz for one in found]),
+    }
+    table = DynamicTable(
+        name="populations",
+        description="All populations of the network, with their sizes.",
+        columns=[VectorData(name=name, description=text, data=data) for name, (text, data) in columns.items()],
     )
-    names = run.spike_populations
-    return (
-        [names[codes[start]] for start in starts],
-        [int(indices[start]) for start in starts],
-        np.split(times, starts[1:]) if len(starts) else [],
-    )
+    file.create_processing_module("network", "What the simulated network consists of.").add(table)
 
 
 def _add_rates(file: NWBFile, run: Run) -> None:

@@ -91,7 +91,7 @@ function activationColour(value, shade = 1) {
 }
 
 class SceneView {
-  /* bodies: [{scene: {shapes, muscle_points, focus}, links, muscles}], as in scene.json. */
+  /* bodies: [{scene: {shapes, muscle_points, cords, focus}, links, muscles}], as in scene.json. */
   constructor(canvas, bodies) {
     this.canvas = canvas;
     this.bodies = bodies.map((body) => ({
@@ -144,7 +144,7 @@ class SceneView {
     this.paint();
   }
 
-  /* frames: per body {poses: flat 7 per link, paths: flat 3 per point, activation: one per muscle}. */
+  /* frames: per body {poses: flat 7 per link, paths: flat 3 per point (muscles, then cords), activation: one per muscle}. */
   draw(frames) {
     this.frames = frames;
     this.paint();
@@ -202,6 +202,12 @@ class SceneView {
       first += count;
       this.muscle(points, frame.activation ? frame.activation[muscle] : 0, items);
     });
+    for (const cord of body.scene.cords || []) {
+      const points = Array.from({ length: cord.points }, (_, k) => Array.from(frame.paths.slice(3 * (first + k), 3 * (first + k) + 3)));
+      first += cord.points;
+      for (let k = 0; k + 1 < points.length; k++)
+        if (Math.hypot(...minus(points[k + 1], points[k])) > 0) this.rod(points[k], points[k + 1], cord.radius, cord.colour || [0.7, 0.7, 0.7, 1], items);
+    }
   }
 
   ink(colour, brightness) {

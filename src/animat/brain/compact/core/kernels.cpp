@@ -95,14 +95,14 @@ Found conductances(const Group<Real> &g) {
     const Real reset = c[0];
     const int32_t refractory = static_cast<int32_t>(c[1]);
     const Real init_e = c[2], init_i = c[3], leak = c[4], drive_e = c[5], drive_i = c[6];
-    const Real *const l = c + 7 + 7 * g.level;
+    const Real *const l = c + 8 + 7 * g.level;
     const Real scale = l[0], half = l[1], whole = l[2], me = l[3], pe = l[4], mi = l[5], pi = l[6];
     Real *const v = g.state[0], *const ge = g.state[1], *const gi = g.state[2], *const de = g.state[alpha ? 3 : 1],
          *const di = g.state[alpha ? 4 : 2], *const in_e = g.input[0], *const in_i = g.input[1];
     int32_t *const left = g.refractory, *const fired = g.fired;
     const Real *const theta = g.threshold, *const current = g.current;
-    const int parts = whole_step ? 1 : 1 << g.level, count = g.count;
-    const Real most = Real(stiffest) / c[7] - leak;
+    const int parts = whole_step ? 1 : static_cast<int>(c[7]) << g.level, count = g.count;
+    const Real most = Real(stiffest) / c[8] - leak;
     int32_t any = 0, stiff = 0;
 #pragma GCC ivdep
     for (int i = 0; i < count; ++i) {
@@ -148,12 +148,13 @@ Found conductances(const Group<Real> &g) {
     Real largest = 0;
     for (int i = 0; i < count && stiff; ++i)
         largest = std::fmax(largest, ge[i] + gi[i] + (alpha ? de[i] + di[i] : Real(0)));
-    return {any != 0, stiff ? static_cast<float>(c[7] * (leak + largest)) : 0.0f};
+    return {any != 0, stiff ? static_cast<float>(c[8] * (leak + largest)) : 0.0f};
 }
 
 template <class Real, bool alpha>
 Found update_cond(const Group<Real> &g) {
-    return g.level ? conductances<Real, alpha, false>(g) : conductances<Real, alpha, true>(g);
+    const bool whole = g.level == 0 && g.c[7] == Real(1);
+    return whole ? conductances<Real, alpha, true>(g) : conductances<Real, alpha, false>(g);
 }
 
 template <class Real>

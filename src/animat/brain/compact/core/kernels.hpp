@@ -22,7 +22,7 @@ struct Group {
     int32_t *fired;            // spikes of this step
     int count;
     int receptors;
-    int level;                 // conductance models: the step is taken in 2^level parts
+    int level;                 // conductance models: each part of the step is taken in 2^level smaller ones
 };
 
 // What the update of a group found: whether a neuron fired, and a bound for the next step's rate of change per step.

@@ -141,6 +141,8 @@ int add_source(Simulation &self, const std::string &kind, int population, const 
 NB_MODULE(_core, m) {
     m.def("instruction_set", &instruction_set);
     m.def("make_simulation", &make_simulation, nb::arg("twice"), nb::arg("threads"), nb::arg("seed"));
+    m.attr("longest_slice") = longest_slice;
+    m.def("block_size", &block_size, nb::arg("neurons"), nb::arg("threads"));
     nb::enum_<Model>(m, "Model")
         .value("psc_alpha", psc_alpha)
         .value("psc_exp", psc_exp)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "blocks.hpp"
 #include "draw.hpp"
 #include "kernels.hpp"
 #include "rows.hpp"
@@ -82,7 +83,7 @@ class Simulation {
 
     // Spikes times targets that were delivered, and updates of neurons that were not resting.
     virtual std::pair<uint64_t, uint64_t> work() const = 0;
-    virtual void save(const std::string &path) const = 0;
+    virtual void save(const std::string &path) = 0;
     virtual void restore(const std::string &path) = 0;
 };
 

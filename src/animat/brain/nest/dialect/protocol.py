@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["About", "Answer"]
+__all__ = ["About", "Answer", "PackedAnswer"]
 
 
 class About(msgspec.Struct):
@@ -22,6 +22,15 @@ class Answer(msgspec.Struct):
     """What all found; `notes` say what differed between them."""
 
     data: Any = None
+    printed: str = ""
+    notes: list[str] = []
+    error: str | None = None
+
+
+class PackedAnswer(msgspec.Struct):
+    """An `Answer` as it is read by who passes it on: its data stay packed."""
+
+    data: msgspec.Raw = msgspec.Raw(b"\xc0")
     printed: str = ""
     notes: list[str] = []
     error: str | None = None

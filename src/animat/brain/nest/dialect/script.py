@@ -11,7 +11,8 @@ import nest
 import numpy as np
 
 from animat.brain.nest.dialect.plain import plain
-from animat.errors import AnimatError, unknown_name
+from animat.brain.nest.kernel import reason
+from animat.errors import AnimatError, shortened, text_of, unknown_name
 
 __all__ = ["explained", "run_script"]
 
@@ -27,7 +28,8 @@ def run_script(source: str, returned: str | list[str] | None) -> tuple[Any, str]
     Raises
     ------
     AnimatError
-        For any exception of the script, `SystemExit` and endless recursion too; `line` is the script's.
+        For any exception of the script, endless recursion and an exit with another code than 0 too; `line` is the
+        script's.
     """
     names: dict[str, Any] = {"__name__": "__main__", **_GIVEN}
     printed = io.StringIO()
@@ -35,8 +37,9 @@ def run_script(source: str, returned: str | list[str] | None) -> tuple[Any, str]
         try:
             exec(compile(source, _NAME, "exec"), names)
         except BaseException as error:
-            raise explained(error) from None
-    return _returned(names, returned), printed.getvalue()
+            if not isinstance(error, SystemExit) or error.code not in (None, 0):
+                raise explained(error) from None
+    return _returned(names, returned), printed.getvalue().encode(errors="backslashreplace").decode()
 
 
 def _returned(names: dict[str, Any], returned: str | list[str] | None) -> Any:
@@ -60,14 +63,13 @@ def explained(error: BaseException) -> AnimatError:
         return error
     if isinstance(error, MemoryError) and "bad_alloc" in str(error):
         raise error
-    kind = type(error).__name__
+    kind, text = type(error).__name__, text_of(error)
     if isinstance(error, SystemExit):
-        text = f"the script ended itself (exit {error.code!r}); the brain goes on"
-    else:
-        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+        text = f"the script ended itself (exit {text}); the brain goes on"
+    elif isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        text = shortened(error.args[0])
     if type(error).__module__ == "NESTErrors":
-        kind += " (NESTError)"
-        text = text or "NEST gave no reason; its log may"
+        kind, text = f"{kind} (NESTError)", reason(error)
     line = _line(error)
     where = "" if line is None else f" at line {line}"
     return AnimatError(f"{kind}{where}: {text}", line=line)
