@@ -37,18 +37,18 @@ test: checks engine  ## set up and run all checks that take seconds to minutes
 	@$(BIN)/python -m pytest -m "not slow"
 
 # Each is to take less than an hour on two cores. What no other target names is in test-large, so that no test is left out.
-RANKS := tests/link
-KILLS := tests/simulation tests/brain/test_nest_processes.py
+RANKS := tests/link tests/brain/test_nest_processes.py
+KILLS := tests/simulation
 STUDIO := tests/studio
 STATISTICS := tests/brain/test_compact_statistics.py
 SLOW = $(BIN)/python -m pytest -m slow --durations=0 --durations-min=1
 
 test-all: test test-ranks test-kills test-studio test-statistics test-large  ## all tests; some hours
 
-test-ranks: checks engine  ## slow tests: every end of a rank of two, fifty times each
+test-ranks: checks engine  ## slow tests: every end of one rank of two, fifty times each
 	@$(SLOW) $(RANKS)
 
-test-kills: checks engine  ## slow tests: kills and failures in the middle of runs
+test-kills: checks engine  ## slow tests: runs whose processes are killed at random
 	@$(SLOW) $(KILLS)
 
 test-studio: checks engine  ## slow tests: NEST Desktop in a browser, in front of the server

@@ -109,5 +109,5 @@ def test_a_table_that_cannot_be_read_is_refused_with_its_line(tmp_path, text, li
 
 
 def test_a_missing_table_is_said(tmp_path):
-    with pytest.raises(AnimatError, match=r"none.csv: this table of adjustments does not exist"):
+    with pytest.raises(AnimatError, match=r"there is no table of adjustments .*none.csv"):
         read_adjustments(tmp_path / "none.csv")

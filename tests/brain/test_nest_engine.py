@@ -207,8 +207,14 @@ def test_get_and_set_are_in_the_users_order() -> None:
         loop.engine.set(some, {"V_m": [-61.0, -62.0], "I_e": 5.0})
         assert loop.engine.get(Selection("N"), ["V_m"])["V_m"] == [-62.0, -70.0, -70.0, -61.0, -70.0]
         assert loop.engine.get(some, ["V_m", "I_e"]) == {"V_m": [-61.0, -62.0], "I_e": [5.0, 5.0]}
-        with pytest.raises(AnimatError, match=r"unknown parameter of N \(iaf_psc_alpha\) 'V_n'|Did you mean 'V_m'"):
+        loop.run(2)
+        unknown = (
+            r"unknown parameter of N \(iaf_psc_alpha\) 'V_n'. Did you mean 'V_min'\? Known: C_m, Ca, E_L, I_e, V_m"
+        )
+        with pytest.raises(AnimatError, match=unknown) as caught:
             loop.engine.get(some, ["V_n"])
+        assert not {"vp", "thread", "global_id", "elementsize"} & set(caught.value.what.replace(",", "").split())
+        loop.run(2)
         with pytest.raises(AnimatError, match="one number or 2"):
             loop.engine.set(some, {"V_m": [1.0]})
         with pytest.raises(AnimatError, match="has 5 neurons"):

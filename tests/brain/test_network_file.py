@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,7 +114,7 @@ def test_the_library_network_reads_back() -> None:
         ("weight: [1 nS, 2]", "weight: [1 nS, 2 mV]", 24, ["weights onto E", "nS"]),
         ("g_L: 12.5 nS", "g_L: true", 7, ["E.params.g_L", "True", "number"]),
         ("[10, 10, 1]", "[10, 10]", 10, ["3 values"]),
-        ("{uniform: {low: -70 mV, high: -50}}", "{uniform: [0, 1]}", 8, ["low and high"]),
+        ("{uniform: {low: -70 mV, high: -50}}", "{uniform: [0, 1]}", 8, ["needs {low: .., high: ..}"]),
         ("{uniform: {low: -70 mV, high: -50}}", "{unifrom: {low: 0, high: 1}}", 8, ["uniform", "normal"]),
         ("sigma: 0.4 mm", "sigma: 0 mm", 16, ["sigma"]),
         ("from: E, to: I", "from: E, to: J", 20, ["J", "E, I"]),
@@ -125,6 +126,16 @@ def test_the_library_network_reads_back() -> None:
         ("extent: [1.2 mm, 1200 um]", "extent: 1.2 mm", 10, ["list"]),
         ("modules: [mymodule]", "modules: mymodule", 2, ["list"]),
         ("update: additive", "update: addative", 26, ["additive, multiplicative, power_law", "addative"]),
+        (
+            "w_max: 3 nS",
+            "w_max: 3 nS, mu: 0.4",
+            26,
+            ["mu means nothing with additive; it belongs to power_law"],
+        ),
+        ("update: additive", "update: power_law", 26, ["w_max means nothing with power_law"]),
+        ("populations:", "population:", 3, ["unknown entry in a network: 'population'. Did you mean 'populations'?"]),
+        ("weight: 4 nS", "weight: 4 pA", 11, ["weights onto E (iaf_cond_alpha) are in nS"]),
+        ("w_max: 3 nS", "w_max: 3 mV", 26, ["weights onto E (iaf_cond_alpha) are in nS"]),
         ("weight: [1 nS, 2]", "weight: [1 nS]", 24, ["needs 2 values, got 1"]),
         ("targets: [99, 0]", "targets: [100, 0]", 23, ["no target neuron 100"]),
         ("{lattice: {shape", "{latice: {shape", 10, ["explicit, lattice, random"]),
@@ -179,7 +190,7 @@ synapses = st.one_of(
         learning_rate=numbers,
         tau_plus_ms=positive,
         w_max=positive,
-    ),
+    ).map(lambda stdp: msgspec.structs.replace(stdp, w_max=100.0) if stdp.update == "power_law" else stdp),
     st.builds(Tsodyks, utilization=st.floats(0.01, 1), tau_rec_ms=positive, tau_fac_ms=positive),
     st.builds(SynapseModel, name=names, params=st.dictionaries(names, numbers, max_size=2)),
 )

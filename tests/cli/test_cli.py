@@ -34,7 +34,7 @@ def test_help_shows_an_example(command):
         (["repair", "no-such-run"], "no-such-run"),
         (["report", "no-such-run"], "no-such-run"),
         (["new", "x"], "--from NAME"),
-        (["describe", "./missing"], "no such experiment folder"),
+        (["describe", "./missing"], "there is no experiment folder missing"),
     ],
 )
 def test_mistakes_end_with_a_message_and_exit_code_1(words, said, tmp_path):

@@ -86,7 +86,7 @@ def test_what_the_engine_lacks_is_said_when_asked(tmp_path):
     assert done.returncode == 1 and "Did you mean 'iaf_psc_alpha'" in done.stderr
     wrong.write_text("populations:\n  A: {model: iaf_psc_alpha, size: 2, params: {C_m: -250 pF}}\n", encoding="utf-8")
     done = run(wrong, "--check")
-    assert done.returncode == 1 and "Capacitance must be > 0" in done.stderr
+    assert done.returncode == 1 and f"{wrong}:2: population A (iaf_psc_alpha): Capacitance must be > 0" in done.stderr
 
 
 def test_memory_is_said_for_so_many_virtual_processes():
@@ -151,7 +151,7 @@ def test_settings_and_the_mode(tmp_path):
 def test_a_python_file_in_a_folder(tmp_path):
     (tmp_path / "network.py").write_text(BUILD)
     assert json.loads(run(tmp_path, "--set", "cells=12", "--json").stdout)["neurons"] == 12
-    assert "parameter 'cells' is missing" in run("network.py", cwd=tmp_path).stderr.replace("\n", " ")
+    assert "the network network.py needs 'cells'" in run("network.py", cwd=tmp_path).stderr.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_a_python_file_in_a_folder(tmp_path):
         (["rodent-brain", "--set", "sise=1 mm"], "Did you mean 'size'"),
         (["rodent-brain", "--set", "size"], "must look like"),
         (["rodent-brain", "--mode", "published"], "as-published"),
-        (["balanced-network", "--mode", "clean"], "unknown network parameter 'mode'"),
-        (["missing.yaml"], "does not exist"),
+        (["balanced-network", "--mode", "clean"], "unknown parameter of the network balanced-network: 'mode'"),
+        (["missing.yaml"], "there is no network file missing.yaml"),
         (["network.yaml", "--mode", "clean"], "takes no parameters"),
         (["network.yaml", "--sonata", "."], "new or empty folder"),
     ],

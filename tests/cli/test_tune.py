@@ -81,12 +81,15 @@ def test_json_holds_rows_adjustments_and_history_and_start_goes_on(animat, tmp_p
     ("words", "said"),
     [
         (["network.yaml"], "say which rates are wanted: --targets FILE"),
-        (["network.yaml", "--targets", "none.csv"], "none.csv: this table of target rates does not exist"),
+        (["network.yaml", "--targets", "none.csv"], "there is no table of target rates none.csv. There is: rates.csv."),
         (["network.yaml", "--targets", "rates.csv", "--output", "no/a.csv"], "the folder no does not exist"),
         (["network.yaml", "--targets", "rates.csv", "--output", "."], "is a folder"),
         (["network.yaml", "--targets", "rates.csv", "--set", "adjustments=a.csv"], "--start FILE"),
         (["network.yaml", "--targets", "rates.csv", "--within", "1"], "a factor above 1"),
-        (["network.yaml", "--targets", "rates.csv", "--start", "none.csv"], "this table of adjustments does not exist"),
+        (
+            ["network.yaml", "--targets", "rates.csv", "--start", "none.csv"],
+            "there is no table of adjustments none.csv",
+        ),
         (["balanced-network"], "say which rates are wanted"),
         (["balanced-network", "--targets", "rates.csv"], "unknown population 'A'"),
     ],

@@ -110,3 +110,11 @@ def test_a_network_in_a_folder_of_its_own_is_copied_and_others_are_refused(tmp_p
     scaffold(tmp_path / "made", tmp_path / "net", tmp_path / "arm.xml", "pynest", lambda _what, _done: None)
     assert read_experiment(tmp_path / "made").part.brain.network == "net"
     assert (tmp_path / "made" / "net" / "network.yaml").read_text() == NETWORK
+    (tmp_path / "net" / "network.py").write_text("from .cells import build\n")
+    cells = "Population(name='A', model='iaf_psc_alpha', size=3),"
+    (tmp_path / "net" / "cells.py").write_text(
+        "from animat.brain.network import Network, Population\n\n\n"
+        f"def build():\n    return Network(name='n', populations=({cells}))\n"
+    )
+    scaffold(tmp_path / "other", tmp_path / "net", tmp_path / "arm.xml", "pynest", lambda _what, _done: None)
+    assert {path.name for path in (tmp_path / "other" / "net").iterdir()} == {"network.py", "cells.py"}

@@ -80,6 +80,14 @@ def said(pendulum, old="", new="", settings=()):
         ("  - transfer.py", "  transfer.py", 12, "transfer_functions must be a list, got 'transfer.py'"),
         ("gain: 1", "gain: [1]", 15, "parameter 'gain' must be a number or a quantity as text, got [1]"),
         ("spikes: all", "spikes: al", 19, "record.spikes must be all or none or a list, got 'al'"),
+        ("threads: 1", "kind: pynn", 9, "brain.kind: `kind` says what a `script` is written in; a network has none"),
+        ("stimulus: {", "seed: {", 17, "variants.seed: a variant cannot be called 'seed', as an entry is"),
+        (
+            "record:",
+            "compare: {set: {seed: 2}, signal: x, after: 1 s}\nrecord:",
+            18,
+            "compare.after (1 s) leaves nothing to compare: the run ends at 200 ms",
+        ),
         ("spikes: all", "body: maybe", 19, "record.body must be true or false, got 'maybe'"),
         ("threads: 1", "thread: 1", 9, "brain: unknown entry 'thread'. Did you mean 'threads'?"),
         (
@@ -121,7 +129,7 @@ def test_an_experiment_is_looked_for_among_folders_and_what_ships(tmp_path, monk
     for name, words in (
         ("my-mous", "unknown experiment 'my-mous'. Did you mean 'my-mouse'? Known: balanced-network,"),
         ("mouse-joystik", "unknown experiment 'mouse-joystik'. Did you mean 'mouse-joystick'?"),
-        ("./my-mous/", "unknown experiment './my-mous/'. Did you mean 'my-mouse'?"),
+        ("./my-mous/", "there is no experiment folder my-mous. Did you mean 'my-mouse'?"),
         (
             f"{tmp_path}/my-mous",
             f"there is no experiment folder {tmp_path}/my-mous. Did you mean '{tmp_path}/my-mouse'?",
@@ -172,6 +180,25 @@ def test_of_two_functions_of_one_name_none_gets_lost(pendulum):
     with pytest.raises(AnimatError) as caught:
         load_parts(read_experiment(folder))
     assert str(caught.value) == f"{folder}/transfer.py:10: two functions are called 'push'; the other stands in line 5"
+
+
+def test_what_a_variant_says_is_checked_before_it_is_chosen(pendulum):
+    folder = pendulum(extra="variants:\n  stimulus:\n    paper: {sed: 3}")
+    with pytest.raises(AnimatError) as caught:
+        validate(read_experiment(folder))
+    assert caught.value.line == 11
+    assert caught.value.what.startswith("variants.stimulus.paper: unknown entry 'sed'. Did you mean 'seed'?")
+
+
+def test_a_parameter_that_nobody_takes_is_remarked(pendulum):
+    found = validate(read_experiment(pendulum(extra="parameters: {gain: 1}")))
+    assert "no transfer function takes the parameter 'gain'" in found.remarks
+
+
+def test_virtual_processes_are_refused_where_there_are_none(pendulum):
+    experiment = read_experiment(pendulum(), ["brain.engine=compact", "brain.virtual_processes=4"])
+    with pytest.raises(AnimatError, match="compact has no virtual processes; its `threads` never change a result"):
+        validate(experiment)
 
 
 def test_a_brain_that_is_right_passes(pendulum):

@@ -31,6 +31,25 @@ def test_a_folder_or_a_python_file_builds_a_network(tmp_path: Path) -> None:
         assert network.population("A").size == 7
 
 
+def test_a_network_of_several_files(tmp_path: Path) -> None:
+    """It imports those beside it, another folder's of the same name are others, and a changed one is read again."""
+    for folder, size in (("one", 3), ("other", 40)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "network.py").write_text(
+            "from .cells import size\n" + BUILDER.replace("=count", "=size(count)")
+        )
+        (tmp_path / folder / "cells.py").write_text(f"def size(count):\n    return {size} // count\n")
+    found = {
+        name: load_network({"file": f"{name}/network.py", "count": 1}, tmp_path).neurons for name in ("one", "other")
+    }
+    assert found == {"one": 3, "other": 40}
+    with pytest.raises(AnimatError, match="ZeroDivisionError") as caught:
+        load_network({"file": "one", "count": 0}, tmp_path)
+    assert (caught.value.file, caught.value.line) == (str(tmp_path / "one" / "cells.py"), 2)
+    (tmp_path / "one" / "cells.py").write_text("def size(count):\n    return 500\n")
+    assert load_network({"file": "one", "count": 1}, tmp_path).neurons == 500
+
+
 def test_a_yaml_file_is_a_network(tmp_path: Path) -> None:
     (tmp_path / "network.yaml").write_text("populations: {A: {model: iaf_psc_alpha, size: 3}}\n")
     assert load_network({"file": "network.yaml"}, tmp_path).neurons == 3

@@ -151,8 +151,9 @@ def test_a_run_without_a_recorded_spike(to, tmp_path):
 
 
 @pytest.mark.parametrize("to", FORMATS)
-def test_run_without_brain_and_body(to, tmp_path):
-    run = open_run(make_run(tmp_path / "empty", steps=3, body=False, brain=False))
+@pytest.mark.parametrize("options", [{"steps": 3, "body": False, "brain": False}, {"steps": 0}])
+def test_run_without_brain_and_body_or_without_a_step(to, options, tmp_path):
+    run = open_run(make_run(tmp_path / "empty", **options))
     assert export(run, to, tmp_path / f"out.{to}").exists()
 
 

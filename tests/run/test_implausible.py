@@ -128,3 +128,11 @@ def test_a_plausible_run_has_no_warnings(tmp_path):
     folder = make_run(tmp_path / "r", steps=30)
     assert implausible(open_run(folder)) == []
     assert "Implausible" not in write_report(folder).read_text()
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_runs_of_no_step_or_one_or_two_have_no_warnings(tmp_path, steps):
+    folder = make_run(tmp_path / "r", steps=steps)
+    assert read_scene(folder) and implausible(open_run(folder)) == []
+    for shape in ((), (3,), (2, 2)):
+        assert stuck_control("x", np.full((steps, *shape), 2.0), None, 2.0) == [] or steps == 2

@@ -214,3 +214,11 @@ def test_runs_within_a_run_are_finished_too(tmp_path):
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(AnimatError, match="holds no run"):
         repair(tmp_path)
+
+
+def test_it_imports_no_simulator_and_nothing_that_draws():
+    """A small process that outlives the simulation calls it."""
+    code = "import sys, animat.run.repair; print([name for name in sys.modules if '.' not in name])"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for name in ("matplotlib", "pandas", "mujoco", "opensim", "nest", "pydantic", "pint", "rich"):
+        assert f"'{name}'" not in loaded, name

@@ -79,7 +79,7 @@ def test_round_trip(tmp_path):
     assert run.columns() == {column.name: column for column in COLUMNS}
     assert run.rates() == pytest.approx({"E": 3 / 80 / 0.02, "I": 1 / 20 / 0.02})
     assert run.profile["step_s"].shape == (6,)
-    assert profile_summary(run.profile)["step"] == pytest.approx({"mean": 0.04, "median": 0.04})
+    assert profile_summary(run.profile)["step"] == pytest.approx({"mean": 0.04, "median": 0.04, "first": 0.01})
 
 
 def test_finished_run_has_sorted_spikes_and_parquet_and_no_shards(tmp_path):
@@ -260,6 +260,7 @@ def test_full_disk_says_so_and_keeps_what_was_flushed(tmp_path):
     writer.event("state", 2, state="failed", why=caught.value.what)
     writer.close()
     assert open_run(tmp_path).events[-1]["state"] == "failed"
+    assert open_run(tmp_path).signals["x"].to_pylist() == [1.0, 2.0]
 
 
 def test_torn_shard_loses_only_its_last_record(tmp_path):

@@ -104,5 +104,5 @@ def test_a_table_that_cannot_be_read_is_refused_with_its_line(tmp_path, text, li
 
 
 def test_a_missing_table_is_said(tmp_path):
-    with pytest.raises(AnimatError, match="this table of target rates does not exist"):
+    with pytest.raises(AnimatError, match="there is no table of target rates"):
         read_targets(tmp_path / "none.csv")

@@ -87,5 +87,7 @@ def check_settings(engine: str, settings: BrainSettings, *, script: bool = False
     kind.check_options(settings.options)
     if settings.processes > 1 and not kind.processes:
         raise AnimatError(f"{engine} runs in one process, with `threads`; several processes need the engine nest")
+    if settings.virtual_processes is not None and not kind.processes:
+        raise AnimatError(f"{engine} has no virtual processes; its `threads` never change a result")
     if script and not kind.scripts:
         raise AnimatError(f"{engine} runs network descriptions; the script of a brain needs the engine nest")

@@ -35,8 +35,19 @@ from typing import Any
 
 import msgspec
 
-from animat.brain.network import Constant, Distribution, Fault, Network, Values, network_faults, weight_unit
+from animat.brain.network import (
+    Constant,
+    Distribution,
+    Fault,
+    Network,
+    Population,
+    Stdp,
+    Values,
+    network_faults,
+    weight_unit,
+)
 from animat.brain.numbers import Numbers
+from animat.brain.synapses import STDP_ENTRIES
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
 from animat.yaml_lines import KeyPath, Located, dump_yaml, load_yaml, parse_yaml
@@ -95,6 +106,7 @@ def write_network(network: Network) -> str:
 
 def _network(source: Located) -> Network:
     content = dict(_map(source, source.data, ()))
+    _check_entries(source.error, Network, content, ())
     populations = _map(source, content.get("populations"), ("populations",))
     for name, item in populations.items():
         if "name" in _map(source, item, ("populations", name)):
@@ -105,8 +117,14 @@ def _network(source: Located) -> Network:
     network: Network = _struct(_Reader(source, place_of), Network, content, ())
     for path, fault in network_faults(network):
         raise source.error(fault, place_of(path))
-    for place, item in enumerate(content.get("projections") or ()):
-        _check_weight(source, network, place, item["weight"], ("projections", place, "weight"))
+    for population in network.populations:
+        if population.drive is not None:
+            _check_weight(source, population, ("populations", population.name, "drive", "weight"))
+    for place, projection in enumerate(network.projections):
+        post = network.population(projection.post)
+        _check_weight(source, post, ("projections", place, "weight"))
+        if isinstance(projection.synapse, Stdp):
+            _check_weight(source, post, ("projections", place, "synapse", "stdp", "w_max"))
     return network
 
 
@@ -148,11 +166,7 @@ def _named(path: KeyPath) -> str:
 def _struct(reader: _Reader, kind: type[Any], content: Any, path: KeyPath) -> Any:
     if not isinstance(content, Mapping):
         raise reader.error(f"{reader.named(path)} must be a map of entries", path)
-    fields = {_file_name(field.name): field for field in msgspec.structs.fields(kind)}
-    for name in content:
-        if name not in fields:
-            error = unknown_name(f"entry in {reader.named(path)}:", name, fields)
-            raise reader.error(error.what, (*path, name))
+    fields = _check_entries(reader.error, kind, content, path, reader.named(path))
     values = {}
     for name, field in fields.items():
         if name in content:
@@ -160,7 +174,26 @@ def _struct(reader: _Reader, kind: type[Any], content: Any, path: KeyPath) -> An
             values[field.name] = _value(reader, field.type, content[name], (*path, name), unit)
         elif field.required:
             raise reader.error(f"{reader.named(path)} needs {name!r}", path)
+    for name, updates in STDP_ENTRIES.items() if kind is Stdp else ():
+        if name in content and values["update"] not in updates:
+            what = f"{name} means nothing with {values['update']}; it belongs to {' and '.join(updates)}"
+            raise reader.error(what, (*path, name))
     return kind(**values)
+
+
+def _check_entries(
+    error: Callable[[str, KeyPath], AnimatError],
+    kind: type[Any],
+    content: Mapping[str, Any],
+    path: KeyPath,
+    named: str = "a network",
+) -> dict[str, Any]:
+    """Return the fields of `kind` by their names in the file; refuse an entry that is none of them."""
+    fields = {_file_name(field.name): field for field in msgspec.structs.fields(kind)}
+    for name in content:
+        if name not in fields:
+            raise error(unknown_name(f"entry in {named}:", name, fields).what, (*path, name))
+    return fields
 
 
 def _file_name(field: str) -> str:
@@ -231,7 +264,7 @@ def _struct_numbers(
 ) -> dict[str, float]:
     names = kind.__struct_fields__
     if not isinstance(content, Mapping) or set(content) != set(names):
-        raise reader.error(f"{reader.named(path)} needs {' and '.join(names)}, for example {{{names[0]}: 1}}", path)
+        raise reader.error(f"{reader.named(path)} needs {{{', '.join(f'{name}: ..' for name in names)}}}", path)
     return {name: _number(reader, content[name], (*path, name), unit) for name in names}
 
 
@@ -254,18 +287,19 @@ def _parameter_unit(name: str) -> str:
     return f"model {found}".strip()
 
 
-def _check_weight(source: Located, network: Network, place: int, raw: Any, path: KeyPath) -> None:
+def _check_weight(source: Located, post: Population, path: KeyPath) -> None:
     """Raise if a weight is given in a unit that its target does not have; numbers without a unit pass."""
-    post = network.population(network.projections[place].post)
+    raw: Any = source.data
+    for step in path:
+        raw = raw[step] if isinstance(step, int) else raw.get(step, {}) if isinstance(raw, Mapping) else {}
     unit = weight_unit(post.model)
     for text in _leaves(raw):
         if isinstance(text, str) and unit is not None:
             try:
                 quantity(text, unit)
             except AnimatError as error:
-                raise source.error(
-                    f"weights onto {post.name} ({post.model}) are in {unit}: {error.what}", path
-                ) from None
+                what = f"weights onto {post.name} ({post.model}) are in {unit}: {error.what}"
+                raise source.error(what, path) from None
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -332,7 +366,8 @@ def _plain(value: Any, unit: str | None) -> Any:
             for field in msgspec.structs.fields(value):
                 item = getattr(value, field.name)
                 default = field.default_factory() if field.default_factory is not msgspec.NODEFAULT else field.default
-                if field.required or item != default:
+                told = not isinstance(value, Stdp) or value.update in STDP_ENTRIES.get(field.name, (value.update,))
+                if told and (field.required or item != default):
                     content[_file_name(field.name)] = _plain(item, _unit(field.name, unit))
             return {tag: content} if (tag := _tag(type(value))) else content
         case dict():

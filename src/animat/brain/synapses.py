@@ -10,7 +10,7 @@ import msgspec
 
 from animat.brain.distributions import Distribution, bounds
 
-__all__ = ["Static", "Stdp", "Synapse", "SynapseModel", "Tsodyks", "synapse_faults", "weight_faults"]
+__all__ = ["STDP_ENTRIES", "Static", "Stdp", "Synapse", "SynapseModel", "Tsodyks", "synapse_faults", "weight_faults"]
 
 
 class Static(msgspec.Struct, frozen=True, tag="static"):
@@ -44,6 +44,10 @@ class Stdp(msgspec.Struct, frozen=True, tag="stdp", kw_only=True):
     tau_minus_ms: float = 20.0
     mu: float = 0.4
     w_max: float = 100.0
+
+
+#: Entries of `Stdp` that only some updates have.
+STDP_ENTRIES = {"mu": ("power_law",), "w_max": ("additive", "multiplicative")}
 
 
 class Tsodyks(msgspec.Struct, frozen=True, tag="tsodyks", kw_only=True):

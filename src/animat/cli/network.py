@@ -84,7 +84,7 @@ def network_source(name: str) -> dict[str, str]:
     shipped = library_names("networks")
     if name in shipped:
         return {"library": name}
-    if len(path.parts) > 1 or path.suffix or path.exists():
+    if "/" in name or path.suffix or path.exists():
         return {"file": name}
     raise unknown_name("network", name, [*shipped, *beside(path, is_network)])
 

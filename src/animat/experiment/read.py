@@ -80,7 +80,7 @@ def find_experiment(name: str | Path) -> Path:
             beside(path / FILE, lambda entry: entry.suffix in (".yaml", ".yml") or _is_experiment(entry))
         )
         raise AnimatError(f"the folder holds no {FILE}" + (f"; it holds {inside}" if inside else ""), file=path)
-    if len(path.parts) > 1 or path.suffix:
+    if "/" in str(name) or path.suffix:
         raise missing("experiment folder", path, _is_experiment)
     raise unknown_name("experiment", str(name), [*shipped, *beside(path, _is_experiment)])
 

@@ -103,9 +103,11 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
 
 
 def _copy_brain(path: Path, folder: Path) -> Path:
-    """Copy a script or a network, a circuit with all its files in a folder; return its place in `folder`."""
+    """Copy a script or a network, a circuit or a folder of Python with all its files; return its place in `folder`."""
     spec = {"file": str(path)}
     files = [network_file(spec), *network_files(spec)]
+    if path.is_dir() and files[0].suffix == ".py":
+        files += path.glob("*.py")
     root = Path(os.path.commonpath([file.parent for file in files]))
     if len(files) > 1 or path.is_dir():
         root = root.parent

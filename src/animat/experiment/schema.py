@@ -122,8 +122,10 @@ class BrainPart(_Part):
     def _one_source(self) -> BrainPart:
         if (self.network is None) == (self.script is None):
             raise ValueError("give either `network` or `script`")
+        if self.script is None and "kind" in self.model_fields_set:
+            raise Misplaced("`kind` says what a `script` is written in; a network has none", "kind")
         if self.args and self.script is None:
-            raise ValueError("`args` are for a `script`")
+            raise Misplaced("`args` are for a `script`; a network takes none", "args")
         together = self.processes * self.threads
         if self.virtual_processes is not None and self.virtual_processes % together:
             what = f"virtual_processes must be a multiple of processes times threads ({together})"
@@ -260,6 +262,15 @@ class ExperimentPart(_Part):
         if self.duration is not None and self.duration % self.step:
             what = f"duration ({format_time(self.duration)}) must be a whole multiple of step"
             raise Misplaced(f"{what} ({format_time(self.step)})", "duration")
+        for name in self.variants:
+            if name in type(self).model_fields:
+                raise Misplaced(f"a variant cannot be called {name!r}, as an entry is", "variants", name)
+        if self.compare is not None and self.duration is not None and self.compare.after >= self.duration:
+            raise Misplaced(
+                f"compare.after ({format_time(self.compare.after)}) leaves nothing to compare: the run ends at "
+                f"{format_time(self.duration)}",
+                *("compare", "after"),
+            )
         for name, value in self.parameters.items():
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 what = f"parameter {name!r} must be a number or a quantity as text, got {value!r}"

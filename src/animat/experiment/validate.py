@@ -19,6 +19,7 @@ from animat.experiment.brains import build_brain, check_brain, check_brain_setti
 from animat.experiment.events import EventSpec
 from animat.experiment.parts import Parts, brain_settings, load_parts, open_bodies
 from animat.experiment.read import Experiment
+from animat.transfer.declare import Parameter
 from animat.transfer.dry import dry_call
 from animat.transfer.schedule import ScheduleRow, schedule_rows
 from animat.units import format_time
@@ -56,7 +57,8 @@ def validate(
         The first thing that is wrong, with file, line where known, and the names that exist.
     """
     parts = load_parts(experiment)
-    remarks: list[str] = []
+    _check_variants(experiment)
+    remarks = _unused_parameters(parts)
     sizes = parts.sizes()
     with ExitStack() as stack:
         bodies = open_bodies(parts)
@@ -150,6 +152,28 @@ def check_names_and_functions(
             error.file = str(parts.experiment.folder / error.file)
         raise
     return specs
+
+
+def _check_variants(experiment: Experiment) -> None:
+    """Read the experiment with each choice of its variants."""
+    for name, choices in experiment.part.variants.items():
+        for choice in choices:
+            try:
+                experiment.with_overrides([f"{name}={choice}"])
+            except AnimatError as error:
+                what = error.what.partition(" [with ")[0]
+                line = experiment.line("variants", name, choice)
+                raise AnimatError(f"variants.{name}.{choice}: {what}", file=experiment.file, line=line) from None
+
+
+def _unused_parameters(parts: Parts) -> list[str]:
+    declared = [item for function in parts.functions for item in function.declarations.values()]
+    used = {item.name for item in declared if isinstance(item, Parameter)}
+    return [
+        f"no transfer function takes the parameter {name!r}"
+        for name in parts.experiment.part.parameters
+        if name not in used
+    ]
 
 
 def _check_comparison(parts: Parts, bodies: Mapping[str, tuple[BodyEngine, BodyInfo]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -67,7 +68,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     spec
         Either `library` (a name from `library_names("networks")`) or `file`: a `network.yaml`, a Python file with a
         function `build(...)` that returns a `Network`, the `circuit_config.json` of a SONATA circuit, or a folder with
-        one of these (`NETWORK_FILES`).
+        one of these (`NETWORK_FILES`). A Python file may import others beside it (``from .cells import ..``).
         `adjustments` may name a table of drives, currents and gains (`animat.brain.adjustments`), as `animat tune`
         writes it. Every other entry is a parameter of `build`.
     base
@@ -142,11 +143,11 @@ def network_error(fault: Fault, path: Path) -> AnimatError:
 def network_builder(name: str) -> Callable[..., object] | None:
     """Return the function that builds a network of the library; None for one that takes no parameters."""
     path = library_path("networks", name) / "network.py"
-    return _builder(path, path.stat().st_mtime_ns) if path.is_file() else None
+    return _builder(path, _changes(path)) if path.is_file() else None
 
 
 def _build(path: Path, parameters: Mapping[str, Any]) -> Network:
-    build = _builder(path, path.stat().st_mtime_ns)
+    build = _builder(path, _changes(path))
     known = inspect.signature(build).parameters
     if not any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in known.values()):
         for name in parameters:
@@ -195,11 +196,21 @@ def _check_type(build: Callable[..., object], name: str, value: Any) -> None:
         raise AnimatError(f"{name} must be {words[kind]}{such}, got {value!r}")
 
 
+def _changes(path: Path) -> tuple[tuple[str, int], ...]:
+    """Return the Python files that a network may be made of, and when each was changed."""
+    return tuple((file.name, file.stat().st_mtime_ns) for file in sorted(path.parent.glob("*.py")))
+
+
 @lru_cache(maxsize=16)
-def _builder(path: Path, _changed: int) -> Callable[..., object]:
-    spec = importlib.util.spec_from_file_location(f"animat_network_{abs(hash(path))}", path)
+def _builder(path: Path, _changes: tuple[tuple[str, int], ...]) -> Callable[..., object]:
+    """Return the function `build` of a file that is a package with those beside it."""
+    name = f"animat_network_{abs(hash(path.resolve()))}"
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(path.parent)])
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
+        del sys.modules[known]
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -211,11 +222,14 @@ def _builder(path: Path, _changed: int) -> Callable[..., object]:
 
 
 def _from_user_code(error: BaseException, path: Path) -> AnimatError:
-    """Return the error with the line of `path` at which it was raised."""
-    line = error.lineno if isinstance(error, SyntaxError) else None
+    """Return the error with the file, `path` or one beside it, and the line at which it was raised."""
+    file, line = path, None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            line = trace.tb_lineno
+        here = Path(trace.tb_frame.f_code.co_filename)
+        if here.is_file() and here.resolve().parent == path.resolve().parent:
+            file, line = path.with_name(here.name), trace.tb_lineno
         trace = trace.tb_next
-    return AnimatError(told(error), file=path, line=line)
+    if isinstance(error, SyntaxError):
+        file, line = path.with_name(Path(error.filename or path).name), error.lineno
+    return AnimatError(told(error), file=file, line=line)

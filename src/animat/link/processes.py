@@ -9,7 +9,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from typing import BinaryIO
 
 import psutil
 
-import animat.link.leash as leash
+from animat.link.leash import leashed
 from animat.link.shared_memory import remove, segments
 
 __all__ = ["Processes"]
@@ -51,7 +50,7 @@ class Processes:
         if launch:
             if shutil.which(launch[0]) is None:
                 raise FileNotFoundError(2, os.strerror(2), launch[0])
-            launch = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *launch]
+            launch = leashed(launch)
         with _opened(log) as out:
             self._launcher = _start([*launch, *command], out)
         self.pid = self._launcher.pid

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.errors import AnimatError
 from animat.run.reader import Run
 from animat.run.scene import read_scene
 from animat.run.spikes import read_populations
@@ -42,7 +41,8 @@ def implausible(run: Run) -> list[str]:
     for look in (_brains, _bodies):
         try:
             found += look(run, seconds)
-        except AnimatError:
+        except Exception:
+            # A table that was cut off may be anything, and no judgement is worth a summary.
             continue
     return found
 
@@ -121,10 +121,12 @@ def _bodies(run: Run, _seconds: float) -> list[str]:
 
 def stuck_control(name: str, values: NDArray[Any], low: float | None, high: float | None, unit: str = "") -> list[str]:
     """Return a warning for every number of a control, shape (steps, ...), that was at a limit after the first step."""
-    later = values[1:].reshape(len(values[1:]), -1)
+    if len(values) < 2:
+        return []
+    later = values[1:].reshape(len(values) - 1, -1)
     found = []
     for limit, which, at in ((low, "lower", np.less_equal), (high, "upper", np.greater_equal)):
-        if limit is None or not len(later):
+        if limit is None:
             continue
         for element in np.flatnonzero(at(later, limit).all(axis=0)):
             place = f"[{element}]" if later.shape[1] > 1 else ""

@@ -105,6 +105,8 @@ class Table:
 
     def append(self, tick: int, values: ArrayLike) -> None:
         """Add the row of one step; `values` are `width` numbers, copied."""
+        if self._filled == len(self._ticks):  # it found no room when it was full
+            self.flush()
         row = self._filled
         self._ticks[row] = tick
         self._block[row] = values
@@ -113,11 +115,11 @@ class Table:
             self.flush()
 
     def flush(self) -> None:
-        """Write the rows gathered so far as one record batch."""
-        rows, self._filled = self._filled, 0
+        """Write the rows gathered so far as one record batch; they stay, to be tried again, if there is no room."""
         self._flushed = time.monotonic()
-        if rows:
-            self._file.write(self._batch(rows))
+        if self._filled:
+            self._file.write(self._batch(self._filled))
+            self._filled = 0
 
     def _batch(self, rows: int) -> bytes:
         """Return the message that pyarrow would write of the first rows."""
@@ -220,10 +222,10 @@ class RunWriter:
             self._flush_profile()
 
     def _flush_profile(self) -> None:
-        lines, self._lines = self._lines, []
         self._profiled = time.monotonic()
-        if lines:
-            self._profile.write("".join(lines).encode())
+        if self._lines:
+            self._profile.write("".join(self._lines).encode())
+            self._lines.clear()
 
     def event(self, kind: str, tick: int, **fields: object) -> None:
         """Add one line to `events.jsonl` at once; `kind` is a word such as state, edit, warning, message."""
@@ -241,7 +243,10 @@ class RunWriter:
 
     def summary(self, content: Mapping[str, Any]) -> None:
         """Write `summary.json` (again), with what is implausible in the tables that were written as `warnings`."""
-        write_json(self.folder / SUMMARY, {**content, "warnings": implausible(Run(self.folder))})
+        write_json(self.folder / SUMMARY, {**content, "warnings": []})
+        warnings = implausible(Run(self.folder))
+        if warnings:
+            write_json(self.folder / SUMMARY, {**content, "warnings": warnings})
 
     def flush(self) -> None:
         """Write everything gathered so far, for example when the simulation pauses."""

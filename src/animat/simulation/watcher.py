@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -27,6 +28,9 @@ __all__ = ["CRASH", "PATIENCE_S", "Watcher"]
 
 #: File that gets Python's own account of a crash while the simulation runs.
 CRASH = "crash.txt"
+
+#: File that says why the folder could not be finished; `animat repair` may be tried again.
+FAILED = "watcher.log"
 
 #: Seconds that the simulation gets to notice a second signal.
 PATIENCE_S = 3.0
@@ -118,8 +122,10 @@ def _finish(folder: Path) -> None:
     from animat.link.leftovers import remove_leftovers
     from animat.run.repair import repair
 
-    with contextlib.suppress(Exception):
+    try:
         repair(folder, _reason(folder), ended=True)
+    except Exception:
+        (folder / FAILED).write_text(traceback.format_exc())
     remove_leftovers()
 
 

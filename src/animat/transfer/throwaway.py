@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import animat.link.leash as leash
+from animat.link.leash import leashed
 
 __all__ = ["Throwaway", "serve"]
 
@@ -43,10 +43,9 @@ class Throwaway:
     def __init__(self, serving: str, message: bytes) -> None:
         module, _, name = serving.partition(":")
         python = [sys.executable, "-P", "-c", f"from {module} import {name}; {name}()"]
-        tied = [sys.executable, "-I", "-S", str(Path(leash.__file__).resolve()), str(os.getpid()), *python]
         path = os.pathsep.join(item or str(Path.cwd()) for item in sys.path)
         self._process = subprocess.Popen(
-            tied,
+            leashed(python),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

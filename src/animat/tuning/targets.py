@@ -28,6 +28,7 @@ import msgspec
 from animat.brain.distributions import mean
 from animat.brain.network import Network, Population
 from animat.errors import AnimatError, unknown_name
+from animat.missing import missing
 
 __all__ = ["Knob", "Target", "knob_of", "read_targets"]
 
@@ -67,7 +68,7 @@ def read_targets(path: str | Path) -> list[Target]:
     """
     path = Path(path)
     if not path.is_file():
-        raise AnimatError("this table of target rates does not exist", file=path)
+        raise missing("table of target rates", path, lambda entry: entry.suffix == ".csv")
     found: dict[str, Target] = {}
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)

@@ -15,6 +15,7 @@ from animat.brain.network import Network
 from animat.brain.protocol import Progress
 from animat.brain.summary import check_room
 from animat.errors import AnimatError
+from animat.link.leash import leashed
 
 __all__ = ["WAYS", "BuildComparison", "BuildRun", "measure_build"]
 
@@ -106,7 +107,9 @@ def _in_turns(tasks: Sequence[Task], progress: Progress) -> Iterator[BuildRun]:
     for place, task in enumerate(tasks):
         progress(f"{task.way} builds {task.network.name} ({place + 1} of {len(tasks)})", place / len(tasks))
         ran = subprocess.run(
-            [sys.executable, "-m", "animat.bench.build.once"], input=msgspec.msgpack.encode(task), capture_output=True
+            leashed([sys.executable, "-m", "animat.bench.build.once"]),
+            input=msgspec.msgpack.encode(task),
+            capture_output=True,
         )
         if ran.returncode:
             last = ran.stderr.decode(errors="replace").strip()[-500:]

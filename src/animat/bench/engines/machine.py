@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.errors import AnimatError
+from animat.link.leash import leashed
 
 __all__ = ["Machine", "measure_machine"]
 
@@ -64,7 +65,7 @@ def measure_machine(neuron_bytes: float, all_bytes: float, threads: int, precisi
         If the process fails, with the end of what it said.
     """
     ran = subprocess.run(
-        [sys.executable, "-m", "animat.bench.engines.machine"],
+        leashed([sys.executable, "-m", "animat.bench.engines.machine"]),
         input=msgspec.msgpack.encode(_Task(neuron_bytes, all_bytes, threads, precision)),
         capture_output=True,
         env={**os.environ, **dict.fromkeys(_VARIABLES, str(threads))},

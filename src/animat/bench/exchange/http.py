@@ -23,6 +23,7 @@ from animat.bench.exchange.loop import SINKS, SOURCES, STEP
 from animat.bench.exchange.spread import Spread, spread
 from animat.bench.layout import Layout
 from animat.errors import AnimatError
+from animat.link.leash import leashed
 from animat.simulation.running import Progress
 from animat.studio.nest_client import NestClient
 
@@ -89,7 +90,7 @@ def _served(layout: Layout) -> Iterator[NestClient]:
     token = secrets.token_hex(16)
     options = ["--port", "0", "--processes", str(layout.processes), "--threads", str(layout.threads)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "animat.cli", "brain", "serve", *options],
+        leashed([sys.executable, "-m", "animat.cli", "brain", "serve", *options]),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

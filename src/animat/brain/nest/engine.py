@@ -382,13 +382,12 @@ class NestEngine:
 
     def _check_parameters(self, target: Selection, names: Sequence[str]) -> None:
         model = str(self._population(target.population)[0].get("model"))
-        known = [
-            name
-            for name, value in self._nest.GetDefaults(model).items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        ]
+        catalogue = KernelCatalogue(self._nest)
+        defaults = catalogue.defaults(model)
         for name in names:
-            if name not in known:
+            value = defaults.get(name)
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                known = {*catalogue.settable(model), *defaults.get("recordables", ())} & set(defaults)
                 raise unknown_name(f"parameter of {target.population} ({model})", name, known)
 
     def reset(self) -> BrainInfo:

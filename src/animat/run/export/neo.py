@@ -52,7 +52,7 @@ def block(run: Run) -> Block:
         segment.spiketrains = spikes
     for name, column in run.columns().items():
         at, values = run.signal(name)
-        _add(segment, name, at, values.reshape(len(at), -1), column.unit)
+        _add(segment, name, at, values.reshape(len(at), column.size), column.unit)
     for name, (at, rates) in run.rate_history().items():
         _add(segment, f"rate {name}", at, rates[:, None], "Hz")
     return found
