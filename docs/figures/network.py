@@ -1,4 +1,4 @@
-"""Output and numbers of docs/network.md: `python docs/figures/network.py` (half a minute)."""
+"""Output and numbers of docs/network.md and docs/sonata.md: `python docs/figures/network.py` (half a minute)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from tables import animat, fill, printed
 
 PAGE = Path(__file__).parents[1] / "network.md"
+SONATA_PAGE = PAGE.with_name("sonata.md")
 PATCH = ("network", "rodent-brain", "--set", "regions=M1", "--set", "size=0.4 mm")
 #: Populations that the page shows of those that are printed.
 SHOWN = 4
@@ -37,7 +38,7 @@ def main() -> None:
         done = subprocess.run([sys.executable, "-c", SONATA, str(folder)], check=True, capture_output=True)
         seconds, memory = json.loads(done.stdout)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    fill(PAGE, "sonata", f"{size / 1e6:.0f} MB, {seconds:.0f} s of computing and {memory:.0f} MB of memory")
+    fill(SONATA_PAGE, "sonata", f"{size / 1e6:.0f} MB, {seconds:.0f} s of computing and {memory:.0f} MB of memory")
 
 
 def quoted(word: str) -> str:

@@ -269,7 +269,7 @@ def test_nest_builds_the_same_neurons_and_synapses(circuit, network, threads):
         built = zip(
             np.subtract(found["source"], first[0]).tolist(),
             np.subtract(found["target"], first[1]).tolist(),
-            np.float32(found["weight"]).tolist(),
+            list(found["weight"]),
             # NEST rounds delays to its resolution.
             np.round(found["delay"], 1).tolist(),
             strict=True,

@@ -194,3 +194,20 @@ def test_the_python_network_of_the_page_builds(tmp_path):
     (tmp_path / "network.py").write_text(source)
     network = load_network({"file": "network.py", "cells": 5}, tmp_path)
     assert network.name == "ring of 5" and len(network.projections[0].rule.sources) == 5
+
+
+def test_a_sonata_circuit_is_described(tmp_path):
+    (tmp_path / "network.yaml").write_text(NETWORK.replace(", receptor: 1", ""))
+    assert run("network.yaml", "--sonata", "circuit", cwd=tmp_path).returncode == 0
+    for name in ("circuit", "circuit/circuit_config.json", "circuit/simulation_config.json"):
+        found = run(name, "--json", cwd=tmp_path)
+        summary = json.loads(found.stdout)
+        assert (summary["name"], summary["neurons"], summary["relays"]) == ("two populations", 250, 10), found.stderr
+        assert summary["notes"] == ["made for a test"]
+        assert [row["rule"] for row in summary["projections"]] == ["listed pairs", "listed pairs"]
+        assert summary["populations"][0]["drive_hz"] == 8000
+    (tmp_path / "circuit" / "nodes.h5").unlink()
+    missing = run("circuit", cwd=tmp_path)
+    assert missing.returncode == 1 and re.search(
+        r"circuit_config.json:\d+: nodes_file: there is no file", missing.stderr
+    )

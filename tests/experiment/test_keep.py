@@ -1,11 +1,13 @@
 import pytest
 
+from animat.brain.network_file import parse_network
+from animat.brain.sonata import write_sonata
 from animat.errors import AnimatError
 from animat.experiment.parts import input_hash, load_parts
 from animat.experiment.read import read_experiment
 from animat.simulation import keep
 from animat.simulation.keep import keep_description
-from conftest import PENDULUM
+from conftest import NETWORK, PENDULUM
 
 
 def kept(experiment, folder):
@@ -98,3 +100,22 @@ def test_a_table_of_adjustments_counts_as_an_input(pendulum):
         (folder / "adjustments.csv").write_text(table.format(rate, reason))
         hashes.append(input_hash(load_parts(adjusted(folder)).brains["brain"]))
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_all_files_of_a_circuit_are_kept_whatever_their_size(pendulum, tmp_path, monkeypatch):
+    monkeypatch.setattr(keep, "_SMALL_BYTES", 10)
+    folder = pendulum()
+    config = write_sonata(parse_network(NETWORK), folder / "circuit", 1)
+    (folder / "circuit" / "unnamed.bin").write_text("x" * 100)
+    (folder / "data").mkdir()
+    (folder / "circuit" / "edges.h5").rename(folder / "data" / "edges.h5")
+    (folder / "circuit" / "edges.h5").symlink_to("../data/edges.h5")
+    changes = ["brain.network=circuit/circuit_config.json"]
+    experiment = read_experiment(folder, changes)
+    found = kept(experiment, tmp_path / "run")
+    assert {"circuit/edges.h5", "circuit/nodes.h5", "circuit/node_types.csv"} < found
+    assert "circuit/unnamed.bin" not in found
+    again = load_parts(read_experiment(tmp_path / "run" / "experiment", changes))
+    assert input_hash(again.brains["brain"]) == input_hash(load_parts(experiment).brains["brain"])
+    config.write_text("{ broken")
+    assert "circuit/circuit_config.json" in kept(experiment, tmp_path / "broken")

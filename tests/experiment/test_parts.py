@@ -1,14 +1,18 @@
+import json
 import re
 
+import h5py
 import pytest
 
+from animat.brain.network_file import parse_network
+from animat.brain.sonata import write_sonata
 from animat.errors import AnimatError
 from animat.experiment.brains import check_brain, check_brain_settings
 from animat.experiment.parts import input_hash, load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.experiment.schema import BrainPart
 from animat.experiment.validate import validate
-from conftest import PENDULUM, SCRIPT, TRANSFER
+from conftest import NETWORK, PENDULUM, SCRIPT, TRANSFER
 
 
 def hashes(folder):
@@ -55,6 +59,51 @@ def test_a_body_file_outside_the_folder_is_refused(pendulum):
     with pytest.raises(AnimatError, match="copy it into the folder") as caught:
         load_parts(read_experiment(folder, ["body.model=body.yaml"]))
     assert caught.value.line == 7
+
+
+@pytest.fixture
+def with_circuit(pendulum):
+    """The pendulum's experiment with its network as a SONATA circuit in a folder, and the circuit's configuration."""
+    folder = pendulum()
+    return folder, write_sonata(parse_network(NETWORK), folder / "circuit", 1)
+
+
+def test_a_sonata_circuit_is_a_brain_and_all_its_files_count(with_circuit):
+    folder, config = with_circuit
+    named = {name: load_parts(read_experiment(folder, [f"brain.network={name}"])).brains["brain"] for name in FORMS}
+    first, second = named.values()
+    assert first == second and [population.size for population in first.populations] == [20, 10]
+    assert sum(len(projection.rule.sources) for projection in first.projections) == 100
+    with h5py.File(config.parent / "edges.h5", "r+") as file:
+        file["edges/A__B/0/syn_weight"][7] = 61.0
+    changed = load_parts(read_experiment(folder, ["brain.network=circuit"])).brains["brain"]
+    assert input_hash(changed) != input_hash(first)
+
+
+FORMS = ("circuit", "circuit/circuit_config.json")
+
+
+def test_a_circuit_with_a_file_outside_the_folder_is_refused(with_circuit):
+    folder, config = with_circuit
+    (config.parent / "edges.h5").rename(folder.parent / "edges.h5")
+    content = json.loads(config.read_text())
+    content["networks"]["edges"][0]["edges_file"] = "../../edges.h5"
+    config.write_text(json.dumps(content))
+    with pytest.raises(
+        AnimatError, match=r"circuit_config\.json names .*edges\.h5, which lies outside .*--brain"
+    ) as caught:
+        load_parts(read_experiment(folder, ["brain.network=circuit"]))
+    assert caught.value.file == str(folder / "experiment.yaml") and caught.value.line == 6
+
+
+def test_the_engine_says_which_models_of_a_circuit_it_lacks(with_circuit):
+    folder, config = with_circuit
+    types = config.parent / "node_types.csv"
+    types.write_text(types.read_text().replace("iaf_psc_alpha", "iaf_psc_alfa", 1))
+    for engine in ("compact", "nest"):
+        parts = load_parts(read_experiment(folder, ["brain.network=circuit", f"brain.engine={engine}"]))
+        with pytest.raises(AnimatError, match=r"'iaf_psc_alfa'\. Did you mean 'iaf_psc_alpha'"):
+            check_brain(parts, "brain")
 
 
 def test_a_mesh_outside_the_folder_is_refused(pendulum):

@@ -1,6 +1,12 @@
+from pathlib import Path
+
 import pytest
 
+from animat.brain.network_file import parse_network
 from animat.brain.protocol import BrainInfo, PopulationInfo
+from animat.brain.sonata import circuit_files, write_sonata
+from animat.errors import AnimatError
+from animat.experiment.parts import load_parts
 from animat.experiment.read import read_experiment
 from animat.experiment.scaffold import scaffold
 from conftest import NETWORK, PENDULUM
@@ -73,3 +79,42 @@ def test_a_body_is_copied_with_all_that_it_names(tmp_path, monkeypatch, body, fi
     written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert written == files | {"experiment.yaml", "transfer.py", "net.yaml"}
     assert read_experiment(folder).part.body.model == next(name for name in files if name.endswith(body.split("/")[-1]))
+
+
+@pytest.mark.parametrize("name", ["net", "net/circuit_config.json"])
+def test_a_circuit_is_copied_with_all_its_files(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("animat.experiment.scaffold.build_brain", _built)
+    (tmp_path / "arm.xml").write_text(PENDULUM)
+    config = write_sonata(parse_network(NETWORK), tmp_path / "net", 1)
+    (tmp_path / "net" / "unnamed.bin").write_text("")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    scaffold(Path("made"), Path("..") / name, Path("../arm.xml"), "pynest", lambda _what, _done: None)
+    folder = Path("made")
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    files = {path.relative_to(tmp_path).as_posix() for path in circuit_files(config)}
+    assert written == files | {"experiment.yaml", "transfer.py", "arm.xml"} and len(files) > 5
+    experiment = read_experiment(folder)
+    assert experiment.part.brain.network == name
+    assert load_parts(experiment).brains["brain"].population("A").size == 20
+
+
+def test_a_network_in_a_folder_of_its_own_is_copied_and_others_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("animat.experiment.scaffold.build_brain", _built)
+    (tmp_path / "arm.xml").write_text(PENDULUM)
+    (tmp_path / "net").mkdir()
+    with pytest.raises(AnimatError, match=r"holds none of network\.py, network\.yaml, circuit_config\.json"):
+        scaffold(tmp_path / "made", tmp_path / "net", tmp_path / "arm.xml", "pynest", lambda _what, _done: None)
+    assert not (tmp_path / "made").exists()
+    (tmp_path / "net" / "network.yaml").write_text(NETWORK)
+    scaffold(tmp_path / "made", tmp_path / "net", tmp_path / "arm.xml", "pynest", lambda _what, _done: None)
+    assert read_experiment(tmp_path / "made").part.brain.network == "net"
+    assert (tmp_path / "made" / "net" / "network.yaml").read_text() == NETWORK
+    (tmp_path / "net" / "network.py").write_text("from .cells import build\n")
+    cells = "Population(name='A', model='iaf_psc_alpha', size=3),"
+    (tmp_path / "net" / "cells.py").write_text(
+        "from animat.brain.network import Network, Population\n\n\n"
+        f"def build():\n    return Network(name='n', populations=({cells}))\n"
+    )
+    scaffold(tmp_path / "other", tmp_path / "net", tmp_path / "arm.xml", "pynest", lambda _what, _done: None)
+    assert {path.name for path in (tmp_path / "other" / "net").iterdir()} == {"network.py", "cells.py"}

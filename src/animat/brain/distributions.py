@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
+
+from animat.brain.numbers import Numbers, real_numbers
 
 __all__ = [
     "Constant",
@@ -50,9 +53,15 @@ class LogNormal(msgspec.Struct, frozen=True, tag="lognormal"):
 
 
 class Values(msgspec.Struct, frozen=True, tag="values"):
-    """One value for every neuron, or for every pair of an explicit list, in order."""
+    """One value for every neuron, or for every pair of an explicit list, in order.
 
-    values: tuple[float, ...]
+    It takes any sequence or array of numbers and keeps them as `Numbers`.
+    """
+
+    values: Numbers | tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "values", real_numbers(self.values))
 
 
 Distribution = Constant | Uniform | Normal | LogNormal | Values
@@ -70,7 +79,7 @@ def mean(distribution: Distribution) -> float:
         case LogNormal(mu, sigma):
             return _exp(mu + sigma**2 / 2)
         case Values(values):
-            return math.fsum(values) / len(values)
+            return float(np.mean(np.asarray(values)))
     raise AssertionError(distribution)
 
 
@@ -86,7 +95,7 @@ def mean_square(distribution: Distribution) -> float:
         case LogNormal(mu, sigma):
             return _exp(2 * mu + 2 * sigma**2)
         case Values(values):
-            return math.fsum(value**2 for value in values) / len(values)
+            return float(np.mean(np.asarray(values) ** 2))
     raise AssertionError(distribution)
 
 
@@ -102,7 +111,7 @@ def scaled(distribution: Distribution, factor: float) -> Distribution:
         case LogNormal(mu, sigma):
             return LogNormal(mu + math.log(factor), sigma)
         case Values(values):
-            return Values(tuple(value * factor for value in values))
+            return Values(real_numbers(np.asarray(values) * factor))
     raise AssertionError(distribution)
 
 
@@ -122,14 +131,15 @@ def bounds(distribution: Distribution) -> tuple[float, float]:
         case LogNormal(mu, sigma):
             return _exp(mu - 4 * sigma), _exp(mu + 4 * sigma)
         case Values(values):
-            return min(values, default=0.0), max(values, default=0.0)
+            found = np.asarray(values)
+            return (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
     raise AssertionError(distribution)
 
 
 def distribution_faults(distribution: Distribution, count: int | None) -> Iterator[str]:
     """Yield what is wrong with a distribution; `count` is how many values a list must have (None: no list here)."""
     values = distribution.values if isinstance(distribution, Values) else msgspec.structs.astuple(distribution)
-    if not all(math.isfinite(value) for value in values):
+    if not np.isfinite(np.asarray(values, float)).all():
         yield f"values must be finite, got {distribution}"
     match distribution:
         case Uniform(low, high) if low > high:

@@ -18,6 +18,7 @@ from animat.brain.distributions import (
     Normal,
     Uniform,
     Values,
+    bounds,
     distribution_faults,
 )
 from animat.brain.layout import Explicit, Lattice, Layout, Random, layout_faults, positions
@@ -86,8 +87,8 @@ MOST_NEURONS = 2**32 - 1
 #: ``("projections", 3, "weight")``.
 Fault = tuple[tuple[str | int, ...], str]
 
-#: A delay in ms: the same for all synapses of a projection, or drawn for each.
-Delay = float | Uniform | Normal | LogNormal
+#: A delay in ms: the same for all synapses of a projection, drawn for each, or listed with listed pairs.
+Delay = float | Uniform | Normal | LogNormal | Values
 
 
 class Drive(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +115,7 @@ class Population(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     model: str
     size: int
-    params: dict[str, float | list[float]] = {}
+    params: dict[str, bool | float | list[float]] = {}
     initial: dict[str, Distribution] = {}
     layout: Layout | None = None
     drive: Drive | None = None
@@ -272,7 +273,7 @@ def _drive_faults(drive: Drive, size: int) -> Iterator[Fault]:
         yield ("weight",), f"drive weight must be a number, got {drive.weight}"
     if drive.neurons is not None and not 0 <= drive.neurons[0] < drive.neurons[1] <= size:
         yield ("neurons",), f"drive neurons must be a range within 0 to {size}, got {list(drive.neurons)}"
-    yield from ((("delay",), fault) for fault in _delay_faults(drive.delay_ms))
+    yield from ((("delay",), fault) for fault in _delay_faults(drive.delay_ms, None))
 
 
 def _projection_faults(projection: Projection, known: dict[str, Population]) -> Iterator[Fault]:
@@ -284,7 +285,7 @@ def _projection_faults(projection: Projection, known: dict[str, Population]) -> 
         return
     pre, post, rule = known[projection.pre], known[projection.post], projection.rule
     pairs = len(rule.sources) if isinstance(rule, Pairs) else None
-    yield from ((("delay",), fault) for fault in _delay_faults(projection.delay_ms))
+    yield from ((("delay",), fault) for fault in _delay_faults(projection.delay_ms, pairs))
     yield from ((("weight",), f"weight: {fault}") for fault in distribution_faults(projection.weight, pairs))
     yield from ((("synapse",), f"synapse: {fault}") for fault in synapse_faults(projection.synapse))
     yield from ((("weight",), f"synapse: {fault}") for fault in weight_faults(projection.synapse, projection.weight))
@@ -299,11 +300,11 @@ def _projection_faults(projection: Projection, known: dict[str, Population]) -> 
         yield ("synapse",), f"STDP needs neurons that remember their spikes; {post.name} is a relay"
 
 
-def _delay_faults(delay_ms: Delay) -> Iterator[str]:
+def _delay_faults(delay_ms: Delay, pairs: int | None) -> Iterator[str]:
     if isinstance(delay_ms, float | int):
         if not (math.isfinite(delay_ms) and delay_ms > 0):
             yield f"delay must be positive, got {delay_ms} ms"
         return
-    yield from (f"delay: {fault}" for fault in distribution_faults(delay_ms, None))
-    if isinstance(delay_ms, Uniform) and delay_ms.low <= 0:
-        yield f"delay must be positive, got {delay_ms.low} ms"
+    yield from (f"delay: {fault}" for fault in distribution_faults(delay_ms, pairs))
+    if isinstance(delay_ms, Uniform | Values) and (low := bounds(delay_ms)[0]) <= 0 and pairs != 0:
+        yield f"delay must be positive, got {low} ms"

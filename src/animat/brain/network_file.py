@@ -46,6 +46,7 @@ from animat.brain.network import (
     network_faults,
     weight_unit,
 )
+from animat.brain.numbers import Numbers
 from animat.brain.synapses import STDP_ENTRIES
 from animat.errors import AnimatError, unknown_name
 from animat.units import quantity
@@ -211,6 +212,8 @@ def _unit(field: str, inherited: str | None = None) -> str | None:
 def _value(reader: _Reader, kind: Any, value: Any, path: KeyPath, unit: str | None) -> Any:
     """Return `value` as the annotated type `kind`; numbers in `unit`."""
     choices = typing.get_args(kind) if typing.get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
+    never = (Numbers,) if unit in (None, "model") else (Numbers, bool)
+    choices = tuple(choice for choice in choices if choice not in never)
     if value is None and types.NoneType in choices:
         return None
     tagged = {_tag(choice): choice for choice in choices if _tag(choice) and choice is not Values}
@@ -356,6 +359,8 @@ def _plain(value: Any, unit: str | None) -> Any:
             return _plain(number, unit)
         case Values(numbers):
             return _plain(numbers, unit)
+        case Numbers():
+            return _plain(list(value), unit)
         case msgspec.Struct():
             content = {}
             for field in msgspec.structs.fields(value):

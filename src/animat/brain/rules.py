@@ -10,6 +10,9 @@ import math
 from collections.abc import Iterator
 
 import msgspec
+import numpy as np
+
+from animat.brain.numbers import Numbers, whole_numbers
 
 __all__ = [
     "AllToAll",
@@ -58,10 +61,17 @@ class OneToOne(msgspec.Struct, frozen=True, tag="one_to_one"):
 
 
 class Pairs(msgspec.Struct, frozen=True, tag="pairs", kw_only=True):
-    """An explicit list: the k-th entry of `sources` to the k-th of `targets`, indices from 0, repetitions allowed."""
+    """An explicit list: the k-th entry of `sources` to the k-th of `targets`, indices from 0, repetitions allowed.
 
-    sources: tuple[int, ...]
-    targets: tuple[int, ...]
+    Both take any sequence or array of whole numbers and are kept as `Numbers`.
+    """
+
+    sources: Numbers | tuple[int, ...]
+    targets: Numbers | tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "sources", whole_numbers(self.sources))
+        msgspec.structs.force_setattr(self, "targets", whole_numbers(self.targets))
 
 
 class FixedIndegree(msgspec.Struct, frozen=True, tag="fixed_indegree", kw_only=True):
@@ -112,9 +122,10 @@ def rule_faults(rule: Rule, pre_size: int, post_size: int, itself: bool) -> Iter
             if len(sources) != len(targets):
                 yield f"pairs needs as many sources as targets, got {len(sources)} and {len(targets)}"
             for what, found, size in (("source", sources, pre_size), ("target", targets, post_size)):
-                bad = [index for index in found if not 0 <= index < size]
-                if bad:
-                    yield f"there is no {what} neuron {bad[0]}: there are {size} (0 to {size - 1})"
+                indices = np.asarray(found)
+                bad = np.flatnonzero((indices < 0) | (indices >= size))
+                if len(bad):
+                    yield f"there is no {what} neuron {indices[bad[0]]}: there are {size} (0 to {size - 1})"
         case FixedIndegree(indegree=indegree):
             sources_left = pre_size - (itself and not rule.autapses)
             if not (math.isfinite(indegree) and indegree > 0):

@@ -35,7 +35,7 @@ def network(
     network: Annotated[
         str | None,
         typer.Argument(
-            help="A shipped name, a network.yaml, a network.py or their folder; without: list what ships.",
+            help="A shipped name, a network.yaml, network.py, circuit_config.json or their folder; without: all names.",
             autocompletion=lambda: library_names("networks"),
         ),
     ] = None,
@@ -79,7 +79,7 @@ def network(
 def network_source(name: str) -> dict[str, str]:
     """Return how `load_network` is told of a file, a folder or a shipped name."""
     path = Path(name)
-    if path.is_file() or any((path / file).is_file() for file in ("network.py", "network.yaml")):
+    if path.is_file() or (path.is_dir() and is_network(path)):
         return {"file": name}
     shipped = library_names("networks")
     if name in shipped:

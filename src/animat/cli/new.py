@@ -21,7 +21,7 @@ def new(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
     source: Annotated[str | None, typer.Option("--from", metavar="NAME", help="Copy this shipped experiment.")] = None,
     brain: Annotated[
-        Path | None, typer.Option(help="Your PyNEST script (leaves `populations`) or network.yaml.")
+        Path | None, typer.Option(help="Your PyNEST script (leaves `populations`), network.yaml or SONATA circuit.")
     ] = None,
     body: Annotated[Path | None, typer.Option(help="Your MJCF, URDF, SDF, body.yaml or .osim file.")] = None,
     kind: Annotated[str, typer.Option(help="What the brain script is written in: pynest or pynn.")] = "pynest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -24,7 +24,7 @@ from animat.experiment.events import EventSpec, read_event
 from animat.experiment.read import Experiment
 from animat.experiment.schema import BodyPart, BrainPart
 from animat.experiment.signal_names import check_compared, check_recorded, signal_names, variables
-from animat.library import load_network
+from animat.library import load_network, network_file, network_files
 from animat.missing import missing
 from animat.transfer.bind import Surroundings, resolve
 from animat.transfer.declare import DevicePort, Parameter, TransferFunction
@@ -291,8 +291,12 @@ def _brain(experiment: Experiment, name: str, brain: BrainPart) -> Network | Bra
         if not path.is_file():
             raise missing("script", path, lambda entry: entry.suffix == ".py").at(experiment.file, line)
         return BrainScript(str(path.resolve()), brain.kind, tuple(brain.args))
+    spec = network_spec(brain)
     try:
-        return load_network(network_spec(brain), experiment.folder)
+        named = network_files(spec, experiment.folder)
+        if named:
+            _check_inside(experiment, network_file(spec, experiment.folder), named, "network", "brain")
+        return load_network(spec, experiment.folder)
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
 
@@ -308,17 +312,24 @@ def _body(experiment: Experiment, name: str, body: BodyPart) -> BodyModel:
     except AnimatError as error:
         raise error.at(experiment.file, line) from None
     if "library" not in spec and model.source is not None:
-        folder, path = experiment.folder.resolve(), Path(model.source.path)
-        for file in (path, *(item.path for item in named_files(path))):
-            if not file.resolve().is_relative_to(folder):
-                what = f"the body's file {file}" if file == path else f"{path.name} names {file}, which"
-                raise AnimatError(
-                    f"{what} lies outside the experiment's folder; copy it into the folder, so that a run can keep it "
-                    "and be repeated (`animat new --body` copies a body with all that it names)",
-                    file=experiment.file,
-                    line=line,
-                )
+        path = Path(model.source.path)
+        try:
+            _check_inside(experiment, path, (item.path for item in named_files(path)), "body", "body")
+        except AnimatError as error:
+            raise error.at(experiment.file, line) from None
     return model
+
+
+def _check_inside(experiment: Experiment, path: Path, named: Iterable[Path], whose: str, option: str) -> None:
+    """Refuse the file of a body or a network, or one that it names, outside of the experiment's folder."""
+    folder = experiment.folder.resolve()
+    for file in (path, *named):
+        if not file.resolve().is_relative_to(folder):
+            what = f"the {whose}'s file {file}" if file == path else f"{path.name} names {file}, which"
+            raise AnimatError(
+                f"{what} lies outside the experiment's folder; copy it into the folder, so that a run can keep it "
+                f"and be repeated (`animat new --{option}` copies a {whose} with all that it names)"
+            )
 
 
 def section(experiment: Experiment, plural: str, name: str) -> int | None:

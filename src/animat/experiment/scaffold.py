@@ -15,9 +15,12 @@ from animat.errors import AnimatError
 from animat.experiment.brains import build_brain
 from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
+from animat.library import network_file, network_files
 from animat.yaml_lines import parse_yaml
 
 __all__ = ["scaffold"]
+
+_PYNN = re.compile(r"^\s*(import|from)\s+pyNN\b", re.MULTILINE)
 
 _EXPERIMENT = """\
 animat: 1
@@ -64,7 +67,7 @@ def body_to_brain(t, feel, drive):
 
 
 def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callable[[str, float], None]) -> None:
-    """Copy `brain` and `body` into `folder` and write an experiment that joins them.
+    """Copy `brain` and `body` into `folder`, with all files that they name, and write an experiment that joins them.
 
     The brain is built once to learn its populations, the body loaded to learn its actuators and joints.
 
@@ -73,18 +76,18 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
     AnimatError
         When a file is missing or cannot be used; nothing is left behind then.
     """
-    for path in (brain, body):
-        if not path.is_file():
+    for path, there in ((brain, brain.exists()), (body, body.is_file())):
+        if not there:
             raise AnimatError("there is no such file", file=path)
-    if kind == "pynest" and re.search(r"^\s*(import|from)\s+pyNN\b", brain.read_text(errors="replace"), re.MULTILINE):
+    brain, body = (Path(os.path.normpath(path.absolute())) for path in (brain, body))
+    if kind == "pynest" and brain.is_file() and _PYNN.search(brain.read_text(errors="replace")):
         kind = "pynn"
     if kind not in ("pynest", "pynn"):
         raise AnimatError(f"--kind must be pynest or pynn, got {kind!r}")
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.copyfile(brain, folder / brain.name)
-        _write_experiment(folder, brain, _copy_body(body, folder), kind, 20.0)
+        _write_experiment(folder, _copy_brain(brain, folder), _copy_body(body, folder), kind, 20.0)
         experiment = read_experiment(folder, ["transfer_functions=[]"])
         parts = load_parts(experiment)
         built = build_brain(parts, "brain", progress)
@@ -99,25 +102,42 @@ def scaffold(folder: Path, brain: Path, body: Path, kind: str, progress: Callabl
         raise
 
 
+def _copy_brain(path: Path, folder: Path) -> Path:
+    """Copy a script or a network, a circuit or a folder of Python with all its files; return its place in `folder`."""
+    spec = {"file": str(path)}
+    files = [network_file(spec), *network_files(spec)]
+    if path.is_dir() and files[0].suffix == ".py":
+        files += path.glob("*.py")
+    root = Path(os.path.commonpath([file.parent for file in files]))
+    if len(files) > 1 or path.is_dir():
+        root = root.parent
+    _copy(files, root, folder)
+    return path.relative_to(root)
+
+
 def _copy_body(path: Path, folder: Path) -> Path:
     """Copy a body file with all that it names, placed as before to one another; return its place in `folder`."""
     named = named_files(path)
-    files = [path.absolute(), *(item.path.absolute() for item in named)]
-    root = Path(os.path.commonpath([path.absolute().parent, *files, *(item.root.absolute() for item in named)]))
-    if any(item.root.absolute() == root != path.absolute().parent for item in named):
+    files = [path, *(item.path for item in named)]
+    root = Path(os.path.commonpath([path.parent, *files, *(item.root for item in named)]))
+    if any(item.root == root != path.parent for item in named):
         root = root.parent
+    _copy(files, root, folder)
+    return files[0].relative_to(root)
+
+
+def _copy(files: Sequence[Path], root: Path, folder: Path) -> None:
     for file in files:
         target = folder / file.relative_to(root)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
-    return files[0].relative_to(root)
 
 
 def _write_experiment(folder: Path, brain: Path, body: Path, kind: str, step_ms: float) -> None:
     if brain.suffix == ".py":
-        lines = f"  engine: nest\n  script: {_scalar(brain.name)}\n  kind: {kind}"
+        lines = f"  engine: nest\n  script: {_scalar(brain.as_posix())}\n  kind: {kind}"
     else:
-        lines = f"  engine: nest\n  network: {_scalar(brain.name)}"
+        lines = f"  engine: nest\n  network: {_scalar(brain.as_posix())}"
     (folder / "experiment.yaml").write_text(
         _EXPERIMENT.format(
             name=_scalar(folder.resolve().name),

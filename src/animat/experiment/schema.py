@@ -86,7 +86,8 @@ class BrainPart(_Part):
 
     engine: Literal["nest", "compact"] = Field("nest", description="the simulator")
     network: Annotated[dict[str, Any] | str | None, AfterValidator(_source_inside)] = Field(
-        None, description="a network description: {library: NAME, ...} or a file such as network.yaml"
+        None,
+        description="a network description: {library: NAME, ...}, a file such as network.yaml or a SONATA circuit",
     )
     script: FileName | None = Field(None, description="a PyNEST or PyNN script that leaves a dictionary `populations`")
     kind: Literal["pynest", "pynn"] = Field("pynest", description="what `script` is written in")

@@ -17,6 +17,7 @@ import msgspec
 from animat.brain.adjustments import adjusted, read_adjustments
 from animat.brain.network import Fault, Network, network_faults
 from animat.brain.network_file import fault_in_file, read_network
+from animat.brain.sonata import circuit_files, read_sonata
 from animat.errors import AnimatError, told, unknown_name
 from animat.missing import missing
 
@@ -28,9 +29,11 @@ __all__ = [
     "network_builder",
     "network_error",
     "network_file",
+    "network_files",
 ]
 
-NETWORK_FILES = ("network.py", "network.yaml")
+#: What a network in a folder of its own is called: Python, a description, a SONATA circuit.
+NETWORK_FILES = ("network.py", "network.yaml", "circuit_config.json")
 
 KINDS = ("bodies", "experiments", "networks")
 
@@ -64,8 +67,8 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     ----------
     spec
         Either `library` (a name from `library_names("networks")`) or `file`: a `network.yaml`, a Python file with a
-        function `build(...)` that returns a `Network`, or a folder with a `network.py` or `network.yaml`. A Python
-        file may import others beside it (``from .cells import ..``).
+        function `build(...)` that returns a `Network`, the `circuit_config.json` of a SONATA circuit, or a folder with
+        one of these (`NETWORK_FILES`). A Python file may import others beside it (``from .cells import ..``).
         `adjustments` may name a table of drives, currents and gains (`animat.brain.adjustments`), as `animat tune`
         writes it. Every other entry is a parameter of `build`.
     base
@@ -83,7 +86,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
     elif parameters:
         raise AnimatError(f"the network {path} is a description and takes no parameters, got {', '.join(parameters)}")
     else:
-        network = read_network(path)
+        network = read_sonata(path) if path.suffix == ".json" else read_network(path)
     if "adjustments" in spec:
         table = Path(base) / str(spec["adjustments"])
         changes = read_adjustments(table)
@@ -100,7 +103,7 @@ def load_network(spec: Mapping[str, Any], base: str | Path = ".") -> Network:
 
 
 def network_file(spec: Mapping[str, Any], base: str | Path = ".") -> Path:
-    """Return the `network.py` or `network.yaml` that `spec` names; see `load_network`."""
+    """Return the file of the network that `spec` names; see `load_network`."""
     match spec:
         case {"library": _, "file": _}:
             raise AnimatError("network: give `library` or `file`, not both")
@@ -114,21 +117,27 @@ def network_file(spec: Mapping[str, Any], base: str | Path = ".") -> Path:
     if path.is_dir():
         found = [path / name for name in NETWORK_FILES if (path / name).is_file()]
         if not found:
-            raise AnimatError("this folder holds neither network.py nor network.yaml", file=path)
+            raise AnimatError(f"this folder holds none of {', '.join(NETWORK_FILES)}", file=path)
         path = found[0]
     if not path.is_file():
         raise missing("network file", path, is_network)
     return path
 
 
+def network_files(spec: Mapping[str, Any], base: str | Path = ".") -> list[Path]:
+    """Return the files that the network file of `spec` names in turn: those of a SONATA circuit, of others none."""
+    path = network_file(spec, base)
+    return circuit_files(path) if path.suffix == ".json" else []
+
+
 def is_network(path: Path) -> bool:
     """Return whether a file by its ending, or a folder by what it holds, may be a network."""
-    return path.suffix in (".py", ".yaml", ".yml") or any((path / name).is_file() for name in NETWORK_FILES)
+    return path.suffix in (".py", ".yaml", ".yml", ".json") or any((path / name).is_file() for name in NETWORK_FILES)
 
 
 def network_error(fault: Fault, path: Path) -> AnimatError:
     """Return the error for what is wrong with the network of a file, at its line where the file is a description."""
-    return AnimatError(fault[1], file=path) if path.suffix == ".py" else fault_in_file(fault, path)
+    return AnimatError(fault[1], file=path) if path.suffix in (".py", ".json") else fault_in_file(fault, path)
 
 
 def network_builder(name: str) -> Callable[..., object] | None:

@@ -6,10 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from animat.errors import AnimatError
+from animat.experiment.parts import network_spec
 from animat.experiment.read import FILE, Experiment
+from animat.library import network_files
 from animat.run.format import EVENTS, MANIFEST
 
 __all__ = ["keep_description", "keep_sources"]
@@ -72,11 +75,14 @@ def _describes(folder: Path, run: Path) -> bool:
 
 
 def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]:
-    """Return the files that the experiment names, and those that its body files name in turn."""
+    """Return the files that the experiment names, and those that its circuits and body files name in turn."""
     part = experiment.part
     found = {source / name for name in (FILE, *part.transfer_functions)}
     for brain in part.all_brains.values():
         found |= _files(source, brain.script or brain.network, there)
+        if brain.network is not None:
+            with suppress(AnimatError):
+                found |= {file for file in network_files(network_spec(brain), source) if file.is_relative_to(source)}
     for body in part.all_bodies.values():
         new = _files(source, body.model, there)
         while new:

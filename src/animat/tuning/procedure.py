@@ -249,7 +249,7 @@ def _rheobase(population: Population) -> float:
     params = population.params
     try:
         leak = params["g_L"] if "g_L" in params else params["C_m"] / params["tau_m"]  # type: ignore[operator]
-        return abs(float(leak * (params["V_th"] - params["E_L"])))  # type: ignore[operator]
+        return abs(float(leak * (params["V_th"] - params["E_L"])))  # type: ignore[operator, arg-type]
     except (KeyError, TypeError):
         raise AnimatError(
             f"{population.name}: turning its current needs the parameters E_L, V_th and g_L (or C_m and tau_m)"

@@ -66,7 +66,7 @@ def connect(nest: Any, network: Network, nodes: dict[str, Any]) -> None:
         synapse = _synapse(nest, projection, place)
         match projection.rule:
             case Pairs(sources=sources, targets=targets):
-                ends = np.asarray(pre.tolist())[list(sources)], np.asarray(post.tolist())[list(targets)]
+                ends = np.asarray(pre.tolist())[np.asarray(sources)], np.asarray(post.tolist())[np.asarray(targets)]
                 listed = {name: _listed(value, len(sources)) for name, value in synapse.items()}
                 nest.Connect(*ends, "one_to_one", {**listed, "synapse_model": synapse["synapse_model"]})
             case FixedIndegree(indegree=indegree) if round(indegree) == 0:

@@ -132,5 +132,6 @@ def _projection_faults(projection: Projection, post: Population) -> Iterator[Fau
             if not isinstance(projection.delay_ms, float | int):
                 yield ("delay",), f"STDP with drawn delays is not in compact{_INSTEAD}"
         case other:
-            what = f"{type(other).__name__} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
+            name = getattr(other, "name", type(other).__name__)
+            what = f"{name} synapses are not in compact, which has static ones and STDP{_INSTEAD}"
             yield ("synapse",), what

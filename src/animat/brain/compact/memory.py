@@ -10,7 +10,7 @@ from animat.brain.compact.models import MODELS
 from animat.brain.compact.settings import read_settings
 from animat.brain.distributions import bounds
 from animat.brain.expectation import expected_counts
-from animat.brain.network import Constant, Delay, Network, Population, Projection, Stdp, Uniform
+from animat.brain.network import Constant, Delay, Network, Population, Projection, Stdp, Uniform, Values
 
 __all__ = ["expected_memory_bytes"]
 
@@ -82,6 +82,6 @@ def _ends(delay_ms: Delay) -> tuple[float, float]:
     if isinstance(delay_ms, float | int):
         return delay_ms / _RESOLUTION_MS, delay_ms / _RESOLUTION_MS
     low, high = bounds(delay_ms)
-    if not isinstance(delay_ms, Uniform):
+    if not isinstance(delay_ms, Uniform | Values):
         low, high = low - (high - low) / 8, high + (high - low) / 4
     return max(1.0, low / _RESOLUTION_MS), high / _RESOLUTION_MS

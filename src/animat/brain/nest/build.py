@@ -195,10 +195,13 @@ class _Builder:
         """
         drawn = {}
         if isinstance(projection.weight, Values):
-            drawn["weight"] = np.asarray(projection.weight.values[begin : begin + count], float)
+            drawn["weight"] = np.asarray(projection.weight.values)[begin : begin + count]
         elif not isinstance(projection.weight, Constant):
             drawn["weight"] = draw_values(projection.weight, count, for_weights)
-        if not isinstance(projection.delay_ms, float | int):
+        if isinstance(projection.delay_ms, Values):
+            listed = np.asarray(projection.delay_ms.values)[begin : begin + count]
+            drawn["delay"] = np.maximum(listed, self._resolution_ms)
+        elif not isinstance(projection.delay_ms, float | int):
             drawn["delay"] = draw_delays(projection.delay_ms, count, for_delays, self._resolution_ms)
         return drawn
 

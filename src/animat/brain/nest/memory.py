@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from animat.brain.distributions import bounds
 from animat.brain.expectation import expected_counts
 from animat.brain.nest.synapse_types import COPY_BYTES_PER_NEURON, SynapseType, source_bytes, synapse_types
-from animat.brain.network import Constant, Delay, LogNormal, Network, Normal, Population, Uniform
+from animat.brain.network import Constant, Delay, LogNormal, Network, Normal, Population, Uniform, Values
 
 __all__ = ["expected_memory_bytes"]
 
@@ -117,8 +118,8 @@ def _delay_steps(network: Network) -> float:
 def _ends(delay_ms: Delay) -> Iterator[float]:
     """Yield about the smallest and the largest delay of a million."""
     match delay_ms:
-        case Uniform(low, high):
-            yield from (low, high)
+        case Uniform() | Values():
+            yield from bounds(delay_ms)
         case Normal(mean, sd):
             yield from (mean - 5 * sd, mean + 5 * sd)
         case LogNormal(mu, sigma):

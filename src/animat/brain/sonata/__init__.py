@@ -1,8 +1,9 @@
-"""A network as SONATA files (Dai et al. 2020, doi:10.1371/journal.pcbi.1007696), as libsonata, bmtk and NEST read them.
+"""Networks as SONATA files (Dai et al. 2020, doi:10.1371/journal.pcbi.1007696), as libsonata, bmtk and NEST read them.
 
-Every population is a node population and every projection an edge population. libsonata reads one attribute group of a
-population, so that all its neurons must have the same attributes; this way they do: positions only where there is a
-layout, start values only where the model draws them. Readers also take names, sizes and indices over unchanged.
+Written, every population is a node population and every projection an edge population. libsonata reads one attribute
+group of a population, so that all its neurons must have the same attributes; this way they do: positions only where
+there is a layout, start values only where the model draws them. Readers also take names, sizes and indices over
+unchanged.
 """
 
 from __future__ import annotations
@@ -12,20 +13,39 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from animat.brain.network import Network
 from animat.brain.protocol import Progress
+from animat.brain.sonata.circuit import circuit_files
 from animat.brain.sonata.size import expected_file_bytes
 from animat.errors import AnimatError
 
-__all__ = ["expected_file_bytes", "write_sonata"]
+__all__ = ["circuit_files", "expected_file_bytes", "read_sonata", "write_sonata"]
+
+
+def read_sonata(path: str | Path) -> Network:
+    """Read the circuit of a `circuit_config.json`, or of a `simulation_config.json` that names one.
+
+    Every type of node becomes a population, virtual nodes a population of relays; every edge population a projection
+    with listed pairs for each two populations and type of edge. An edge's weight is `syn_weight` times `nsyns`.
+
+    Raises
+    ------
+    AnimatError
+        If h5py is missing; for what no engine of animat has (neurons with a morphology, models of other simulators,
+        weights that a program computes); with the file, and the line of a table.
+    """
+    found: Network = _module("read").read(Path(path))
+    return found
 
 
 def write_sonata(network: Network, folder: str | Path, seed: int, progress: Progress = lambda what, done: None) -> Path:
     """Draw the synapses of a network and write it as SONATA; return the path of `circuit_config.json`.
 
     Synapses are those that an engine builds for the same seed. Positions are in micrometres, delays in ms, weights in
-    the unit of the receptor; positions, weights and delays are stored with 32 bits. Memory stays bounded: synapses are
+    the unit of the receptor; positions are stored with 32 bits, all else with 64, so that reading the files gives the
+    same network. Memory stays bounded: synapses are
     written as they are drawn.
 
     Background drive, volume transmitters and periodic boundaries have no place in SONATA; the drive stands in
@@ -47,13 +67,18 @@ def write_sonata(network: Network, folder: str | Path, seed: int, progress: Prog
     AnimatError
         If h5py is missing, the folder cannot be used, or the disk has not enough room.
     """
-    try:
-        files = importlib.import_module("animat.brain.sonata.files")
-    except ModuleNotFoundError as error:
-        raise AnimatError(f"SONATA files need the package {error.name}: pip install 'animat[sonata]'") from None
+    files = _module("files")
     with _emptied_on_failure(Path(folder), expected_file_bytes(network)) as place:
         config: Path = files.write(network, place, seed, progress)
     return config
+
+
+def _module(name: str) -> Any:
+    """Return a module that needs h5py."""
+    try:
+        return importlib.import_module(f"animat.brain.sonata.{name}")
+    except ModuleNotFoundError as error:
+        raise AnimatError(f"SONATA files need the package {error.name}: pip install 'animat[sonata]'") from None
 
 
 @contextmanager

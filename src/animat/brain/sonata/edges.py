@@ -60,8 +60,8 @@ def _write_projection(
     places = Column(group, "edge_group_index", np.uint64, expected)
     types = Column(group, "edge_type_id", np.uint32, expected, place)
     groups = Column(group, "edge_group_id", np.uint32, expected, 0)
-    weights = Column(attributes, "syn_weight", np.float32, expected, same_weight)
-    delays = Column(attributes, "delay", np.float32, expected, same_delay)
+    weights = Column(attributes, "syn_weight", np.float64, expected, same_weight)
+    delays = Column(attributes, "delay", np.float64, expected, same_delay)
     sources.data.attrs["node_population"] = nodes[pre.name]
     targets.data.attrs["node_population"] = nodes[post.name]
     rng = generator(seed, place)

@@ -13,16 +13,14 @@ from animat.brain.network import (
     Drive,
     Network,
     Population,
-    Static,
     Stdp,
-    Synapse,
-    SynapseModel,
-    Tsodyks,
     tau_minus_ms,
 )
 from animat.brain.protocol import Progress
 from animat.brain.sonata.edges import write_edges
 from animat.brain.sonata.nodes import write_nodes
+from animat.brain.sonata.synapses import synapse_model
+from animat.brain.sonata.tables import write_table
 
 __all__ = ["write"]
 
@@ -47,9 +45,9 @@ def write(network: Network, folder: Path, seed: int, progress: Progress) -> Path
     write_nodes(network, names, folder / "nodes.h5", seed)
     counts = write_edges(network, nodes, edges, folder / "edges.h5", seed, progress)
     written = {place: name for place, name in enumerate(edges) if counts[place]}
-    _write_edge_types(network, written, folder)
+    _write_edge_types(network, nodes, written, folder)
     config = folder / "circuit_config.json"
-    _write_json(config, _config(network, names, list(written.values()), seed))
+    _write_json(config, _config(network, nodes, list(written.values()), seed))
     _write_json(folder / "simulation_config.json", SIMULATION)
     return config
 
@@ -88,7 +86,7 @@ def _write_node_types(network: Network, names: Mapping[str, str], folder: Path) 
                 **_drive_columns(population),
             }
         )
-    _write_table(folder / "node_types.csv", rows)
+    write_table(folder / "node_types.csv", rows)
 
 
 def _extent(population: Population) -> str | None:
@@ -103,7 +101,7 @@ def _drive_columns(population: Population) -> dict[str, Any]:
     return found
 
 
-def _write_edge_types(network: Network, names: Mapping[int, str], folder: Path) -> None:
+def _write_edge_types(network: Network, nodes: Mapping[str, str], names: Mapping[int, str], folder: Path) -> None:
     rows = []
     for place, name in names.items():
         projection = network.projections[place]
@@ -115,30 +113,15 @@ def _write_edge_types(network: Network, names: Mapping[int, str], folder: Path) 
             {
                 "edge_type_id": place,
                 "population": name,
-                "model_template": _synapse_model(projection.synapse),
+                "model_template": synapse_model(projection.synapse),
                 "dynamics_params": f"{name}.json",
+                "modulated_by": nodes.get(getattr(projection.synapse, "modulated_by", None) or ""),
             }
         )
-    _write_table(folder / "edge_types.csv", rows)
+    write_table(folder / "edge_types.csv", rows)
 
 
-def _synapse_model(synapse: Synapse) -> str:
-    """Return NEST's model, the one with parameters of its own for every synapse where NEST has it."""
-    match synapse:
-        case Static():
-            return "static_synapse"
-        case Stdp(update="power_law"):
-            return "stdp_pl_synapse_hom"
-        case Stdp():
-            return "stdp_synapse"
-        case Tsodyks():
-            return "tsodyks2_synapse"
-        case SynapseModel(name=name):
-            return name
-    raise AssertionError(synapse)
-
-
-def _config(network: Network, nodes: Sequence[str], edges: Sequence[str], seed: int) -> dict[str, Any]:
+def _config(network: Network, nodes: Mapping[str, str], edges: Sequence[str], seed: int) -> dict[str, Any]:
     return {
         "version": 2.4,
         "manifest": {"$BASE_DIR": "."},
@@ -151,7 +134,7 @@ def _config(network: Network, nodes: Sequence[str], edges: Sequence[str], seed: 
                 {
                     "nodes_file": "$BASE_DIR/nodes.h5",
                     "node_types_file": "$BASE_DIR/node_types.csv",
-                    "populations": {name: {"type": "point_neuron"} for name in nodes},
+                    "populations": {name: {"type": "point_neuron"} for name in nodes.values()},
                 }
             ],
             "edges": [
@@ -167,6 +150,8 @@ def _config(network: Network, nodes: Sequence[str], edges: Sequence[str], seed: 
         "animat": {
             "name": network.name,
             "seed": seed,
+            "names": {name: called for called, name in nodes.items() if name != called},
+            "modules": list(network.modules),
             "notes": list(network.notes),
             "to_add_by_hand": list(_left_out(network)),
         },
@@ -191,18 +176,3 @@ def _left_out(network: Network) -> Iterable[str]:
 
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="ascii")
-
-
-def _write_table(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table as the standard asks: ASCII, columns separated by a space, NULL for nothing."""
-    if not rows:
-        return
-    lines = [list(rows[0]), *([_field(value) for value in row.values()] for row in rows)]
-    path.write_text("".join(" ".join(line) + "\n" for line in lines), encoding="ascii", errors="replace")
-
-
-def _field(value: Any) -> str:
-    text = "" if value is None else str(value).replace('"', '""')
-    if text == "":
-        return "NULL"
-    return f'"{text}"' if re.search(r'[\s"]', text) else text

@@ -11,7 +11,7 @@ __all__ = ["expected_file_bytes"]
 #: projection.
 NEURON_BYTES, POSITION_BYTES, START_BYTES, RANGES_BYTES = 16, 12, 8, 16
 #: An edge: source, target and place in its group; a weight or a delay that was drawn; a range of edges.
-EDGE_BYTES, DRAWN_BYTES, RANGE_BYTES = 16, 4, 16
+EDGE_BYTES, DRAWN_BYTES, RANGE_BYTES = 16, 8, 16
 #: What a population takes in either file beside its rows.
 NODE_POPULATION_BYTES, EDGE_POPULATION_BYTES = 8_000, 20_000
 
