@@ -177,8 +177,9 @@ def test_a_projection_that_one_process_does_not_have_is_cut_twice(tmp_path: Path
 def test_a_process_that_stands_still_is_noticed_outside_of_steps_too(tmp_path: Path) -> None:
     with brain(2, patience_s=0.3) as link:
         uneven(link, tmp_path)
-        ranks(link)[1].suspend()
-        with pytest.raises(WorkerHung, match=rf"did not answer 'set' within .* process {ranks(link)[1].pid} halted"):
+        rank = ranks(link)[1]
+        rank.suspend()
+        with pytest.raises(WorkerHung, match=rf"did not answer 'set' within .* process {rank.pid} halted"):
             link.set(Selection("A"), {"V_m": -60.0})
 
 
