@@ -216,7 +216,7 @@ def test_a_script_runs_in_every_process(tmp_path: Path) -> None:
         "import nest\n"
         "a = nest.Create('iaf_psc_alpha', 20, {'I_e': 500.0})\n"
         "b = nest.Create('parrot_neuron', 20)\n"
-        "nest.Connect(a, b, 'one_to_one', {'delay': 2.0})\n"
+        "nest.Connect(a, b, 'one_to_one', {'synapse_model': 'bernoulli_synapse', 'delay': 2.0})\n"
         "populations = {'A': a, 'B': b}\n"
     )
     found = []
