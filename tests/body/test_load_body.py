@@ -81,7 +81,7 @@ def test_options_choose_parts(folder: Path) -> None:
         ("    max_isometric_force: 2 N\n", "", 18, "`max_isometric_force` is missing"),
         ("    mass: 100 g", "    mass: 100 g\n    mass: 1 kg", 10, "second time"),
         ("joints:", "joint:", 15, "Did you mean 'joints'"),
-        ("{kind: revolute", "{kind: revolute]", 16, "not YAML"),
+        ("{kind: revolute", "{kind: revolute]", 16, "is not closed with }"),
     ],
 )
 def test_errors_say_file_and_line(folder: Path, old: str, new: str, line: int, words: str) -> None:
@@ -127,7 +127,7 @@ def test_entries_that_could_not_act_are_refused(folder: Path, old: str, new: str
 def test_unknown_and_missing_bodies(tmp_path: Path) -> None:
     with pytest.raises(AnimatError, match="mouse-forelimb"):
         load_body({"library": "mouse-forlimb"})
-    with pytest.raises(AnimatError, match="does not exist"):
+    with pytest.raises(AnimatError, match="there is no body file"):
         load_body(tmp_path / "nothing.xml")
     with pytest.raises(AnimatError, match="library: NAME"):
         load_body({})

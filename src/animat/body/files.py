@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import yaml
 
-__all__ = ["NamedFile", "find", "model_kind", "named_files", "read_xml"]
+__all__ = ["NamedFile", "find", "is_body", "model_kind", "named_files", "read_xml"]
 
 _KINDS = {".urdf": "urdf", ".sdf": "sdf", ".world": "sdf", ".osim": "osim", ".xml": "mjcf", ".mjcf": "mjcf"}
 #: How many folders above a model may be the package that it belongs to, without a package.xml.
@@ -37,6 +37,11 @@ def model_kind(path: Path) -> str | None:
     if kind == "mjcf" and re.search(rb"<robot[\s>]", path.read_bytes()):
         return "urdf"
     return kind
+
+
+def is_body(path: Path) -> bool:
+    """Return whether a file by its ending, or a folder by what it holds, may be a body."""
+    return path.suffix.lower() in (*_KINDS, ".yaml", ".yml") or (path / "body.yaml").is_file()
 
 
 def named_files(path: Path) -> list[NamedFile]:

@@ -16,11 +16,13 @@ import msgspec
 import yaml
 
 from animat.body.check import SECTIONS, check_model
-from animat.body.files import model_kind, named_files
+from animat.body.files import is_body, model_kind, named_files
 from animat.body.model import BodyModel, SourceFile, Unit
 from animat.body.pose import quaternion
 from animat.errors import AnimatError, unknown_name
+from animat.missing import missing
 from animat.units import quantity, ticks
+from animat.yaml_faults import explained
 
 __all__ = ["load_body"]
 
@@ -64,7 +66,7 @@ def load_body(spec: Mapping[str, Any] | str | Path, base: str | Path = ".") -> B
     if path.is_dir():
         path = path / "body.yaml"
     if not path.is_file():
-        raise AnimatError("this body file does not exist", file=path)
+        raise missing("body file", path, is_body)
     if path.suffix in (".yaml", ".yml"):
         return _Reader(path).read(entries)
     data: dict[str, Any] = {"name": path.stem, "file": path.name, **entries}
@@ -162,8 +164,8 @@ class _Reader:
             node = yaml.compose(self.path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
             data = None if node is None else self._plain(node, ())
         except yaml.MarkedYAMLError as error:
-            line = None if error.problem_mark is None else error.problem_mark.line + 1
-            raise AnimatError(f"not YAML: {error.problem}", file=self.path, line=line) from None
+            what, line = explained(error, self.path.read_text(encoding="utf-8"))
+            raise AnimatError(what, file=self.path, line=line) from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
             raise AnimatError(f"cannot be read: {error}", file=self.path) from None
         if not isinstance(data, dict):

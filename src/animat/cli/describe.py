@@ -14,6 +14,7 @@ from animat.cli.terminal import console
 from animat.experiment.parts import load_parts, open_bodies
 from animat.experiment.read import read_experiment
 from animat.library import library_names
+from animat.units import format_time
 
 __all__ = ["describe"]
 
@@ -57,7 +58,7 @@ def describe(
 
 
 def _body(name: str, info: BodyInfo) -> None:
-    console.print(f"{name}: {info.engine} {info.version}, time step {info.timestep / 1e6:g} ms")
+    console.print(f"{name}: {info.engine} {info.version}, time step {format_time(info.timestep)}")
     for remark in info.remarks:
         console.print(f"note: {remark}", style="yellow")
     console.print(f"muscles: {', '.join(info.muscles) or 'none'}")

@@ -24,6 +24,7 @@ from typing import Any
 from animat.brain.engines import cannot_save, engine_kind
 from animat.errors import AnimatError, unknown_name
 from animat.experiment.read import Experiment
+from animat.missing import missing
 from animat.packing import pack, unpack
 from animat.run.files import file_hash, write_json
 from animat.units import format_time
@@ -90,7 +91,7 @@ def find_checkpoint(path: str | Path, name: str | None = None) -> Checkpoint:
     if place.parent.name == FOLDER:
         _refuse_missing(place.parent, place.name)
     if not place.is_dir():
-        raise AnimatError("there is no such run or checkpoint", file=place)
+        raise missing("run or checkpoint", place, Path.is_dir)
     if name is not None:
         if not (place / FOLDER / name / _ABOUT).is_file():
             _refuse_missing(place / FOLDER, name)

@@ -74,6 +74,7 @@ def _begin(sim: Running, trial: Trial) -> None:
         {name: side.sensors for name, side in sim.board.bodies.items()},
         parameters=sim.experiment.part.parameters,
         seconds=sim.parts.trial_seconds(),
+        patience_s=sim.experiment.part.trial_patience / 1e9,
         folder=sim.experiment.folder,
     )
 

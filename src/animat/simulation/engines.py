@@ -9,6 +9,7 @@ from animat.body.protocol import BodyEngine, BodyInfo, BodyReply
 from animat.brain.protocol import BrainInfo, BrainReply, Device
 from animat.brain.remote import BrainLink
 from animat.errors import unknown_name
+from animat.experiment.brains import check_network_on
 from animat.experiment.parts import Parts, brain_settings, open_bodies
 from animat.simulation.loop import BodyStart, BrainStart
 
@@ -58,6 +59,8 @@ class Engines:
                 log=folder / f"{name}.log",
                 patience_s=part.patience / 1e9,
             )
+            progress("checking the network", None)
+            check_network_on(link, parts, name)
             self.infos[name] = link.load(
                 parts.brains[name], settings, lambda what, done: progress(f"building: {what}", done)
             )

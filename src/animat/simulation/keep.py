@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from animat.body.files import is_body, named_files
 from animat.errors import AnimatError
 from animat.experiment.parts import network_spec
 from animat.experiment.read import FILE, Experiment
@@ -20,9 +20,6 @@ __all__ = ["keep_description", "keep_sources"]
 #: What nothing names (data and modules that scripts read) is kept up to this size, and to this size in total.
 _SMALL_BYTES = 10_000_000
 _SMALL_BYTES_TOTAL = 100_000_000
-
-#: How MJCF, URDF and body.yaml name other files.
-_NAMED = re.compile(r"""\bfile(?:name)?\s*[=:]\s*(?:["']([^"']+)["']|([^\s"',}#]+))""")
 
 
 def keep_description(experiment: Experiment, folder: Path) -> None:
@@ -84,10 +81,9 @@ def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]
             with suppress(AnimatError):
                 found |= {file for file in network_files(network_spec(brain), source) if file.is_relative_to(source)}
     for body in part.all_bodies.values():
-        new = _files(source, body.model, there)
-        while new:
-            found |= new
-            new = {other for path in new for other in _named_in(path, there)} - found
+        models = _files(source, body.model, there)
+        named = {item.path for path in models if is_body(path) and path.is_file() for item in named_files(path)}
+        found |= models | {path for path in named if path.is_relative_to(source)}
     return found
 
 
@@ -95,14 +91,6 @@ def _files(source: Path, spec: object, there: list[Path]) -> set[Path]:
     names = [spec.get("file"), spec.get("adjustments")] if isinstance(spec, dict) else [spec]
     paths = [source / name for name in names if isinstance(name, str)]
     return {file for path in paths for file in (path, *(file for file in there if file.is_relative_to(path)))}
-
-
-def _named_in(path: Path, there: list[Path]) -> set[Path]:
-    """Return the files below a body file with a name that stands in it, whatever folder its engine looks in."""
-    if path.suffix not in (".xml", ".mjcf", ".urdf", ".osim", ".yaml", ".yml") or not path.is_file():
-        return set()
-    names = {Path(quoted or plain).name for quoted, plain in _NAMED.findall(path.read_text(errors="replace"))}
-    return {file for file in there if file.name in names and file.is_relative_to(path.parent)}
 
 
 def _small(files: Iterable[Path]) -> Iterator[Path]:

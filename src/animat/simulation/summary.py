@@ -47,6 +47,7 @@ def manifest(sim: Running) -> dict[str, Any]:
         "brains": {
             name: {
                 **_described(parts.brains[name]),
+                **({"notes": list(info.notes)} if info.notes else {}),
                 "engine": info.engine,
                 "version": info.version,
                 "neurons": info.neurons,

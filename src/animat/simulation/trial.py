@@ -24,6 +24,7 @@ class _Task:
     sensors: dict[str, NDArray[np.float64]]
     parameters: Mapping[str, float | str]
     seconds: Sequence[float]
+    patience_s: float
 
 
 class Trial:
@@ -59,13 +60,14 @@ class Trial:
         *,
         parameters: Mapping[str, float | str],
         seconds: Sequence[float],
+        patience_s: float,
         folder: Path,
     ) -> None:
         """Call the functions of all `sources`, with the new one in its place, on copies of these values.
 
         Parameters
         ----------
-        sensors, parameters, seconds
+        sensors, parameters, seconds, patience_s
             As `dry_call` takes them.
         folder
             The experiment's, for errors that name a file.
@@ -76,6 +78,7 @@ class Trial:
             {name: vector.copy() for name, vector in sensors.items()},
             dict(parameters),
             seconds,
+            patience_s,
         )
         self._thread = threading.Thread(target=self._run, args=(task, folder), name="trial", daemon=True)
         self._thread.start()
@@ -95,7 +98,14 @@ class Trial:
 
     def _run(self, task: _Task, folder: Path) -> None:
         try:
-            dry_call(task.sources, task.around, task.sensors, parameters=task.parameters, seconds=task.seconds)
+            dry_call(
+                task.sources,
+                task.around,
+                task.sensors,
+                parameters=task.parameters,
+                seconds=task.seconds,
+                patience_s=task.patience_s,
+            )
         except AnimatError as error:
             if error.file is not None and not Path(error.file).is_absolute():
                 error.file = str(folder / error.file)

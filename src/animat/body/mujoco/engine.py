@@ -64,7 +64,7 @@ class MujocoEngine:
         self._timestep = round(compiled.opt.timestep * 1e9)
         if abs(compiled.opt.timestep * 1e9 - self._timestep) > 1e-3:
             raise AnimatError(
-                f"the time step {compiled.opt.timestep} s is not a whole number of ns; set `timestep`, e.g. 1 ms"
+                f"the time step {compiled.opt.timestep} s is no whole number of nanoseconds; set `timestep`, e.g. 1 ms"
             )
         self._model = model
         self._data = _start(compiled, model)
