@@ -36,12 +36,14 @@ class Located:
         """Return the line (from 1) on which an entry's key or list item begins; None if there is no such entry."""
         return self.lines.get(tuple(path))
 
+    def nearest_line(self, path: KeyPath = ()) -> int | None:
+        """Return the line of an entry, or of the nearest one around it that exists."""
+        lines = (self.line(path[:depth]) for depth in range(len(path), -1, -1))
+        return next((line for line in lines if line is not None), None)
+
     def error(self, what: str, path: KeyPath = ()) -> AnimatError:
         """Return an error placed at an entry, or at the nearest one around it that exists."""
-        near = next(
-            (self.lines[path[:depth]] for depth in range(len(path), -1, -1) if path[:depth] in self.lines), None
-        )
-        return AnimatError(what, file=self.file, line=near)
+        return AnimatError(what, file=self.file, line=self.nearest_line(path))
 
 
 class _Loader(yaml.SafeLoader):

@@ -13,7 +13,7 @@ from animat.errors import AnimatError, unknown_name
 from animat.experiment.schema import ExperimentPart, Misplaced
 from animat.yaml_lines import Located
 
-__all__ = ["explained", "nearest_line"]
+__all__ = ["explained"]
 
 #: What an entry must be, by what pydantic calls its absence.
 _WANTED = {
@@ -56,13 +56,7 @@ def explained(error: ValidationError, file: Path, source: Located, overrides: Se
         return AnimatError(f"--set {blamed}: {what}")
     if overrides:
         what += f" [with {', '.join('--set ' + override for override in overrides)}]"
-    return AnimatError(what, file=file, line=nearest_line(source, path))
-
-
-def nearest_line(source: Located, path: Sequence[str | int]) -> int | None:
-    """Return the line of an entry, or of the nearest one around it that exists."""
-    lines = (source.line(tuple(path[:depth])) for depth in range(len(path), -1, -1))
-    return next((line for line in lines if line is not None), None)
+    return AnimatError(what, file=file, line=source.nearest_line(path))
 
 
 def _path(problem: Any) -> Entry:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from animat.errors import AnimatError, unknown_name
-from animat.experiment.explain import explained, nearest_line
+from animat.experiment.explain import explained
 from animat.experiment.schema import ExperimentPart
 from animat.library import library_names, library_path
 from animat.missing import beside, missing
@@ -39,7 +39,7 @@ class Experiment:
 
     def line(self, *path: str | int) -> int | None:
         """Return the line of the file in which an entry stands, or of the nearest one around it."""
-        return nearest_line(self.source, path)
+        return self.source.nearest_line(path)
 
     def transfer_sources(self) -> dict[str, str]:
         """Return the source text of every transfer function file by name."""

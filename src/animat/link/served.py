@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
-from animat.errors import AnimatError, shortened, text_of
+from animat.errors import AnimatError, shortened, text_of, told
 from animat.link.collective import Collective, Handler
 from animat.link.wire import Failure, arguments_type, decoder
 
@@ -60,7 +60,7 @@ class Served:
             with _uncollected():
                 arguments = decoder(self._arguments[name]).decode(payload)
         except Exception as error:
-            raise BadCall(f"cannot call {name!r}: {type(error).__name__}: {error}") from error
+            raise BadCall(f"cannot call {name!r}: {told(error)}") from error
         if isinstance(handler, Collective):
             return Call(partial(handler.part, *arguments), handler.merge, _piece_type(handler))
         return Call(partial(handler, *arguments), None, None)
@@ -70,7 +70,7 @@ def failure_of(error: BaseException) -> Failure:
     """Return what of an exception crosses the link."""
     if isinstance(error, AnimatError):
         return Failure(shortened(error.what), error.file, error.line)
-    what = text_of(error) if isinstance(error, BadCall) else f"{type(error).__name__}: {text_of(error)}"
+    what = text_of(error) if isinstance(error, BadCall) else told(error)
     return Failure(what, traceback=shortened("".join(traceback.format_exception(error)), 40_000))
 
 

@@ -14,6 +14,7 @@ import zmq
 
 from animat.errors import AnimatError
 from animat.link.identity import Identity, alive, this_place
+from animat.run.format import CONTROL, SUMMARY
 from animat.run.repair import living
 from animat.simulation.control import PROTOCOL, REQUEST_BYTES
 
@@ -123,7 +124,7 @@ class Client:
 
 
 def _read_control(folder: Path) -> dict[str, Any]:
-    path = folder / "control.json"
+    path = folder / CONTROL
     try:
         description: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
@@ -150,7 +151,7 @@ def _read_control(folder: Path) -> dict[str, Any]:
 
 def _how_it_ended(folder: Path) -> str:
     try:
-        summary = json.loads((folder / "summary.json").read_text())
+        summary = json.loads((folder / SUMMARY).read_text())
     except (OSError, ValueError):
         return ""
     why = summary.get("error") or summary.get("reason") or ""

@@ -8,6 +8,7 @@ import numpy as np
 
 from animat.experiment.schema import Compare
 from animat.run.files import write_json
+from animat.run.format import SUMMARY
 from animat.run.reader import Run, open_run
 from animat.simulation.conduct import conduct
 from animat.simulation.lifecycle import State
@@ -38,7 +39,7 @@ def run_comparison(sim: Running, progress: Progress) -> None:
         summary["comparison"] = difference(run, open_run(other.folder), compare, settings)
     else:
         summary["comparison"] = {"settings": settings, "state": str(other.state), "error": other.error or other.reason}
-    write_json(sim.folder / "summary.json", summary)
+    write_json(sim.folder / SUMMARY, summary)
 
 
 def difference(run: Run, other: Run, compare: Compare, settings: list[str]) -> dict[str, Any]:

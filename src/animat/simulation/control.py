@@ -23,7 +23,6 @@ import zmq
 import zmq.auth
 
 from animat.errors import AnimatError, told
-from animat.link.identity import identity_of
 from animat.link.leftovers import fits_a_socket, private_folder
 from animat.run.files import plain
 
@@ -115,8 +114,8 @@ class ControlEndpoint:
         return self._commands.get(timeout=timeout) if timeout else self._commands.get_nowait()
 
     def description(self) -> dict[str, Any]:
-        """Return what `control.json` says: protocol, addresses, process, keys (tcp only)."""
-        return {"protocol": PROTOCOL, "process": msgspec.to_builtins(identity_of()), **self.addresses, **self._keys}
+        """Return what a client needs to join: protocol, addresses, keys (tcp only)."""
+        return {"protocol": PROTOCOL, **self.addresses, **self._keys}
 
     def look(self) -> None:
         """Take note of who listens to what (loop's thread only, once a step)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from animat.errors import AnimatError
+from animat.run.format import CONTROL
 from animat.run.reader import Run, open_run
 from animat.simulation.client import Client
 from animat.simulation.place import fresh_folder
@@ -89,7 +90,7 @@ def load(
 def _opened_by(folder: Path, pid: int) -> bool:
     """Whether the simulation that runs as process `pid` listens in `folder` by now."""
     try:
-        return bool(json.loads((folder / "control.json").read_text())["process"]["pid"] == pid)
+        return bool(json.loads((folder / CONTROL).read_text())["process"]["pid"] == pid)
     except (OSError, ValueError, KeyError):
         return False
 

@@ -16,9 +16,7 @@ from animat.brain.network import Network
 from animat.brain.protocol import BrainScript
 from animat.errors import AnimatError
 from animat.experiment.parts import input_hash
-from animat.run.implausible import implausible
 from animat.run.profile import profile_summary, read_profile
-from animat.run.reader import open_run
 from animat.simulation.running import Running
 
 __all__ = ["manifest", "summary"]
@@ -119,15 +117,7 @@ def summary(sim: Running) -> dict[str, Any]:
         "transfer_functions_put_aside": [
             {"function": bound.function.name, "problem": bound.problem} for bound in sim.loop.functions if bound.problem
         ],
-        "warnings": _warnings(sim),
     }
-
-
-def _warnings(sim: Running) -> list[str]:
-    try:
-        return implausible(open_run(sim.folder))
-    except AnimatError:
-        return []
 
 
 def _profile(sim: Running) -> dict[str, dict[str, float]]:

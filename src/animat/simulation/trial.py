@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
 from animat.transfer.bind import Surroundings
 from animat.transfer.dry import dry_call
 
@@ -111,4 +111,4 @@ class Trial:
                 error.file = str(folder / error.file)
             self._error = error
         except Exception as error:
-            self._error = AnimatError(f"the trial call could not be made: {type(error).__name__}: {error}")
+            self._error = AnimatError(f"the trial call could not be made: {told(error)}")

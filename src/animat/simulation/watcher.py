@@ -24,7 +24,7 @@ from typing import IO
 
 from animat.link.identity import Identity, alive, identity_of
 
-__all__ = ["CRASH", "PATIENCE_S", "Watcher"]
+__all__ = ["PATIENCE_S", "Watcher"]
 
 #: File that gets Python's own account of a crash while the simulation runs.
 CRASH = "crash.txt"

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from animat.brain.nest.dialect.protocol import PackedAnswer
-from animat.errors import AnimatError, unknown_name
+from animat.errors import AnimatError, told, unknown_name
 from animat.studio.brain import Brain, BrainLost
 from animat.studio.doors import LOCAL_ORIGINS, Doors
 from animat.studio.reader import Reader
@@ -150,7 +150,7 @@ def _json(endpoint: Endpoint, reader: Reader) -> Callable[[Request], Awaitable[R
         except ClientDisconnect:
             return _error(400, "the request ended early")
         except Exception as error:
-            return _error(500, f"the server failed: {type(error).__name__}: {error}")
+            return _error(500, f"the server failed: {told(error)}")
 
     return respond
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from animat.body.model import Eye, Rangefinder
 from animat.body.mujoco.scene import colours_of, material_colours
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
 
 __all__ = ["Camera", "RayEye", "Seer", "cast_ranges"]
 
@@ -94,7 +94,7 @@ class Camera:
             picture: Image = self._renderer.render()
         except Exception as error:  # OpenGL libraries raise many kinds
             raise AnimatError(
-                f"the camera {eye.name!r} cannot render ({type(error).__name__}: {error}); set MUJOCO_GL=egl or "
+                f"the camera {eye.name!r} cannot render ({told(error)}); set MUJOCO_GL=egl or "
                 "MUJOCO_GL=osmesa, or use an eye of `kind: rays`, which needs no OpenGL"
             ) from None
         return picture.copy()

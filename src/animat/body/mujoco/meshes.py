@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animat.body.files import find
-from animat.errors import AnimatError
+from animat.errors import AnimatError, told
 
-__all__ = ["lead", "read_collada", "read_stl_text"]
+__all__ = ["lead"]
 
 Corners = NDArray[np.float64]
 
@@ -61,15 +61,15 @@ def lead(spec: Any, home: Path, remarks: list[str]) -> bool:
 
 def _corners_of(path: Path) -> Corners | None:
     if path.suffix.lower() == ".dae":
-        return read_collada(path)
+        return _read_collada(path)
     if path.suffix.lower() == ".stl":
         with path.open("rb") as file:
             start = file.read(1024)
-        return read_stl_text(path) if start.lstrip().startswith(b"solid") and b"facet" in start else None
+        return _read_stl_text(path) if start.lstrip().startswith(b"solid") and b"facet" in start else None
     return None
 
 
-def read_stl_text(path: Path) -> Corners:
+def _read_stl_text(path: Path) -> Corners:
     """Return the (corners, 3) of the triangles of an STL file that is written as text, three corners each."""
     words = path.read_text(encoding="latin-1").split()
     try:
@@ -81,7 +81,7 @@ def read_stl_text(path: Path) -> Corners:
     return found
 
 
-def read_collada(path: Path) -> Corners:
+def _read_collada(path: Path) -> Corners:
     """Return the (corners, 3) in m of the triangles of a COLLADA file, three corners each.
 
     Of what the file says of itself the unit counts, the upward axis does not, as in RViz and Gazebo.
@@ -101,7 +101,7 @@ def read_collada(path: Path) -> Corners:
         corners = list(_corners(content.scene))
         metres = content.assetInfo.unitmeter or 1.0
     except Exception as error:  # a foreign parser of foreign files
-        raise AnimatError(f"this mesh cannot be read ({type(error).__name__}: {error})", file=path) from None
+        raise AnimatError(f"this mesh cannot be read ({told(error)})", file=path) from None
     if not corners:
         raise AnimatError("this mesh holds no triangles", file=path)
     found: Corners = metres * np.concatenate(corners).astype(float)
