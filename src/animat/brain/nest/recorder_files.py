@@ -12,6 +12,7 @@ from typing import Any
 
 from animat.brain.nest.nodes import nodes_made
 from animat.errors import AnimatError
+from animat.link.leftovers import private_folder
 
 __all__ = ["RecorderFiles", "recorder_files"]
 
@@ -75,8 +76,10 @@ class RecorderFiles:
                 file=path,
             )
         self._begun = there if simulated else set()
-        self._step = Path(tempfile.mkdtemp(prefix="animat-"))
-        self._finalizer = weakref.finalize(self, shutil.rmtree, self._step, ignore_errors=True)
+        made = private_folder(Path(tempfile.gettempdir()))
+        self._finalizer = weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
+        self._step = made / "step"
+        self._step.mkdir()
         for name in names:
             (self._step / name).parent.mkdir(parents=True, exist_ok=True)
         nest.SetKernelStatus({"data_path": str(self._step), "overwrite_files": True})
