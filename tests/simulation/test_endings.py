@@ -172,6 +172,29 @@ def test_a_second_ctrl_c_ends_what_is_busy_outside_of_python(pendulum, tmp_path)
     assert summary_of(out)["state"] == "failed"
 
 
+def test_a_run_without_a_brain_that_fails_keeps_what_it_recorded(tmp_path):
+    folder = tmp_path / "ball"
+    folder.mkdir()
+    (folder / "ball.xml").write_text(
+        '<mujoco><worldbody><body name="ball"><joint name="height" type="slide" axis="0 0 1"/><geom size="0.1"/></body>'
+        "</worldbody></mujoco>"
+    )
+    (folder / "transfer.py").write_text(
+        "from animat import joint, transfer_function, variable\n\n\n"
+        "@transfer_function(height=joint('height'), count=variable(0))\n"
+        "def watch(t, height, count):\n"
+        "    count.value += 1\n"
+        f"    if count.value > {CALLS}: raise ValueError('wrong')\n"
+    )
+    (folder / "experiment.yaml").write_text(
+        "animat: 1\nname: ball\nduration: 600 ms\nbody: {model: ball.xml}\n"
+        "transfer_functions: [transfer.py]\non_error: stop\n"
+    )
+    sim = execute(read_experiment(folder), tmp_path / "run", report=False)
+    assert sim.state is State.FAILED and sim.steps == CALLS + 1
+    assert animat.open_run(tmp_path / "run").signals.num_rows == CALLS + 1
+
+
 def test_a_failed_start_leaves_no_folder(pendulum, tmp_path):
     folder = pendulum(transfer=TRANSFER.replace('actuator("motor")', 'actuator("moter")'))
     process = start(folder, tmp_path / "run")

@@ -135,7 +135,7 @@ def _of_osim(path: Path) -> Iterator[NamedFile]:
     What is only drawn is left out: OpenSim runs without it, and animat draws rods.
     """
     try:
-        root = ElementTree.fromstring(path.read_bytes())
+        root = read_xml(path)
     except (OSError, ElementTree.ParseError, ValueError, LookupError):
         return
     for element in root.iter():

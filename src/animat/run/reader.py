@@ -31,7 +31,7 @@ from animat.run.format import (
 from animat.run.profile import read_profile
 from animat.run.spikes import read_populations, read_shards, shards
 
-__all__ = ["Run", "column_values", "open_run", "read_stream", "table_hash", "whole_batches"]
+__all__ = ["Run", "column_values", "is_run", "open_run", "read_stream", "table_hash", "whole_batches"]
 
 _TICKS_PER_S = 1e9
 
@@ -46,13 +46,14 @@ def open_run(folder: str | Path) -> Run:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise missing("run folder", path, _is_run)
-    if not _is_run(path):
+        raise missing("run folder", path, is_run)
+    if not is_run(path):
         raise AnimatError(f"this folder holds no run (no {MANIFEST}, {EVENTS} or {PROFILE})", file=path)
     return Run(path)
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Return whether a folder holds a run, however far it came."""
     return any((folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE))
 
 

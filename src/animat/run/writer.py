@@ -40,7 +40,7 @@ from animat.run.format import (
     table_file,
 )
 from animat.run.implausible import implausible
-from animat.run.reader import Run
+from animat.run.reader import Run, is_run
 
 __all__ = ["RunWriter", "Table"]
 
@@ -164,7 +164,7 @@ class RunWriter:
             ) from None
         if (self.folder / "experiment.yaml").exists():
             raise AnimatError("this folder holds an experiment; choose another for the run with --out", file=folder)
-        if any((self.folder / name).exists() for name in (MANIFEST, EVENTS, PROFILE)):
+        if is_run(self.folder):
             raise AnimatError(
                 "this folder already holds a run; choose another with --out, or replace it with --overwrite",
                 file=folder,

@@ -64,7 +64,7 @@ def execute(
         check_resume(experiment, checkpoint)
     if plan is not None:
         plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
-    fresh = not folder.exists()
+    fresh, built = not folder.exists(), False
     sim = Running(experiment, folder, progress=progress, tcp=tcp, checkpoint=checkpoint)
     try:
         keep_description(experiment, folder)
@@ -72,8 +72,14 @@ def execute(
         fail(sim, str(error))
         close(sim)
         return sim
-    conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
-    if sim.state is State.FAILED and fresh and not sim.engines.links:
+
+    def opened(sim: Running) -> None:
+        nonlocal built
+        built = True
+        on_open(sim)
+
+    conduct(sim, start=start, pace=pace, plan=plan, on_open=opened)
+    if sim.state is State.FAILED and fresh and not built and not sim.engines.links:
         shutil.rmtree(folder, ignore_errors=True)
         return sim
     if experiment.part.compare is not None and sim.state is State.COMPLETED:

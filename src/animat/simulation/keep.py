@@ -13,7 +13,7 @@ from animat.errors import AnimatError
 from animat.experiment.parts import network_spec
 from animat.experiment.read import FILE, Experiment
 from animat.library import network_files
-from animat.run.format import EVENTS, MANIFEST
+from animat.run.reader import is_run
 
 __all__ = ["keep_description", "keep_sources"]
 
@@ -68,7 +68,7 @@ def _description(source: Path, run: Path) -> Iterator[Path]:
 def _describes(folder: Path, run: Path) -> bool:
     if folder.name.startswith((".", "__pycache__")) or folder == run:
         return False
-    return not any((folder / name).exists() for name in (MANIFEST, EVENTS))
+    return not is_run(folder)
 
 
 def _named(experiment: Experiment, source: Path, there: list[Path]) -> set[Path]:
