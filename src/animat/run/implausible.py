@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from animat.run.reader import Run
 from animat.run.scene import read_scene
-from animat.run.spikes import read_populations
 
-__all__ = ["at_refractory_limit", "implausible", "saturated_muscles", "silent_populations", "stuck_control"]
+__all__ = ["implausible", "saturated_muscles", "silent_populations", "stuck_control"]
 
 #: Recorded time below which silence says nothing, in s.
 _SHORT_S = 0.1
@@ -51,19 +50,15 @@ def _brains(run: Run, seconds: float) -> list[str]:
     if seconds < _SHORT_S:
         return []
     found = silent_populations(run.spike_counts(), seconds)
-    sizes = [one for brain in read_populations(run.folder).values() for one in brain]
-    starts = np.cumsum([0, *(one.size for one in sizes)])
-    first = {one.name: start for one, start in zip(sizes, starts, strict=False)}
-    place = np.array([first.get(name, 0) for name in run.spike_populations], np.int64)
-    neurons = place[run.spike_codes] + np.asarray(run.spikes["index"])
+    neurons, starts = run.spike_neurons(run.populations)
     counts = np.bincount(neurons, minlength=int(starts[-1]))
-    for one, start in zip(sizes, starts, strict=False):
-        fast = start + np.flatnonzero(counts[start : start + one.size] >= _FAST_HZ * seconds)
-        if len(fast) < _SHARE * one.size or not len(fast):
+    for (name, size), start in zip(run.populations.items(), starts, strict=False):
+        fast = start + np.flatnonzero(counts[start : start + size] >= _FAST_HZ * seconds)
+        if len(fast) < _SHARE * size or not len(fast):
             continue
         chosen = fast[:: -(-len(fast) // _NEURONS)]
         mine = np.flatnonzero(np.isin(neurons, chosen))
-        found += at_refractory_limit(one.name, one.size, len(fast), neurons[mine], np.asarray(run.spikes["tick"])[mine])
+        found += _at_refractory_limit(name, size, len(fast), neurons[mine], np.asarray(run.spikes["tick"])[mine])
     return found
 
 
@@ -75,7 +70,7 @@ def silent_populations(counts: Mapping[str, int], seconds: float) -> list[str]:
     return [f"{len(silent)} of {len(counts)} populations never fired in {seconds:g} s: {_listed(silent)}"]
 
 
-def at_refractory_limit(
+def _at_refractory_limit(
     name: str, size: int, fast: int, neurons: NDArray[np.int64], ticks: NDArray[np.int64]
 ) -> list[str]:
     """Return a warning if neurons fire as fast as they can: at least half of their intervals are the shortest of all.

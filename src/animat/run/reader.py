@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -200,6 +200,16 @@ class Run:
         """Population of every spike as a place in `spike_populations`."""
         chunks = self.spikes["population"].chunks
         return np.concatenate([np.zeros(0, np.int32), *(np.asarray(chunk.indices) for chunk in chunks)])
+
+    def spike_neurons(self, sizes: Mapping[str, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each recorded spike the place of its neuron, populations of these sizes standing in a row.
+
+        Second, where each population begins and, at last, how many neurons there are.
+        """
+        starts = np.cumsum([0, *sizes.values()])
+        first = dict(zip(sizes, starts, strict=False))
+        place = np.array([first.get(name, 0) for name in self.spike_populations], np.int64)
+        return place[self.spike_codes] + np.asarray(self.spikes["index"]), starts
 
     def rate_history(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Return the mean rate of every population in each step: name to (times of step ends in s, Hz)."""

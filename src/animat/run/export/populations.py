@@ -85,10 +85,7 @@ class Trains:
 def spike_trains(run: Run) -> Trains:
     """Return the spike trains of every recorded neuron: 8 bytes a neuron and a spike, and no object for either."""
     recorded = [one for one in populations(run) if one.recorded]
-    starts = np.cumsum([0, *(one.size for one in recorded)])
-    first = {one.name: start for one, start in zip(recorded, starts, strict=False)}
-    place = np.array([first.get(name, -1) for name in run.spike_populations], np.int64)
-    neurons = place[run.spike_codes] + np.asarray(run.spikes["index"])
+    neurons, starts = run.spike_neurons({one.name: one.size for one in recorded})
     order = np.argsort(neurons, kind="stable")  # spikes are in order of time
     ends = np.cumsum(np.bincount(neurons, minlength=int(starts[-1])))
     return Trains(recorded, ends, np.asarray(run.spikes["tick"])[order] / 1e9)
