@@ -20,7 +20,6 @@ from animat.yaml_lines import Located, load_yaml, parse_yaml
 __all__ = ["Experiment", "find_experiment", "read_experiment"]
 
 FILE = "experiment.yaml"
-_YAML = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)

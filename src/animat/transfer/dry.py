@@ -23,10 +23,10 @@ from animat.transfer.schedule import order
 from animat.transfer.throwaway import Throwaway, serve
 from animat.units import quantity
 
-__all__ = ["TRIAL_PATIENCE_S", "dry_call", "dry_load"]
+__all__ = ["dry_call", "dry_load"]
 
 #: Seconds after which a call counts as one that never returns, unless the experiment says otherwise.
-TRIAL_PATIENCE_S = 10.0
+_PATIENCE_S = 10.0
 #: Seconds that Python and animat have to start, and a file at least with all that it imports, on a slow disk.
 _START_S, _LOAD_S = 300.0, 60.0
 
@@ -59,7 +59,7 @@ def dry_call(
     *,
     parameters: Mapping[str, float | str] = {},
     seconds: Sequence[float] = (0.0,),
-    patience_s: float | None = None,
+    patience_s: float = _PATIENCE_S,
 ) -> None:
     """Run the `sources` (text by file name) and call each function once for every time in `seconds`.
 
@@ -88,13 +88,13 @@ def dry_call(
         sheet_scale=[(*key, scale) for key, scale in around.sheet_scale.items()],
         seconds=list(seconds),
     )
-    _try(task, TRIAL_PATIENCE_S if patience_s is None else patience_s)
+    _try(task, patience_s)
 
 
-def dry_load(sources: Mapping[str, str], patience_s: float | None = None) -> None:
+def dry_load(sources: Mapping[str, str], patience_s: float = _PATIENCE_S) -> None:
     """Run the `sources` without calling a function; see `dry_call`. The same ones are tried once."""
     if sources:
-        _load_once(tuple(sources.items()), TRIAL_PATIENCE_S if patience_s is None else patience_s)
+        _load_once(tuple(sources.items()), patience_s)
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from animat.brain.compact.models import MODELS, Model
 from animat.brain.network import Constant, Fault, Network, Population, Projection, Static, Stdp
 from animat.errors import AnimatError, unknown_name
 
-__all__ = ["capability_faults", "check_capabilities", "parameter_faults", "receptor_fault"]
+__all__ = ["capability_faults", "check_capabilities", "model_receptor_fault", "parameter_faults"]
 
 _INSTEAD = "; the engine nest has it"
 
@@ -69,7 +69,7 @@ def _population_faults(population: Population) -> Iterator[Fault]:
     for fault in parameter_faults(model, {**params, **constants}):
         yield ("params", fault.split(maxsplit=1)[0]), f"{what}: {fault}"
     if population.drive is not None:
-        fault = receptor_fault(population.drive.receptor, population)
+        fault = _receptor_fault(population.drive.receptor, population)
         if fault:
             yield ("drive",), f"{what}: drive: {fault}"
 
@@ -101,7 +101,7 @@ def _single(value: float | Sequence[float]) -> float:
     return float(value)
 
 
-def receptor_fault(receptor: int | None, population: Population) -> str:
+def _receptor_fault(receptor: int | None, population: Population) -> str:
     """Return what is wrong with a receptor of a population; empty if nothing is."""
     return model_receptor_fault(
         receptor,
@@ -122,7 +122,7 @@ def model_receptor_fault(receptor: int | None, model: Model, what: str, number: 
 
 
 def _projection_faults(projection: Projection, post: Population) -> Iterator[Fault]:
-    fault = receptor_fault(projection.receptor, post)
+    fault = _receptor_fault(projection.receptor, post)
     if fault:
         yield ("receptor",), fault
     match projection.synapse:

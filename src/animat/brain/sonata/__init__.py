@@ -45,8 +45,7 @@ def write_sonata(network: Network, folder: str | Path, seed: int, progress: Prog
 
     Synapses are those that an engine builds for the same seed. Positions are in micrometres, delays in ms, weights in
     the unit of the receptor; positions are stored with 32 bits, all else with 64, so that reading the files gives the
-    same network. Memory stays bounded: synapses are
-    written as they are drawn.
+    same network. Memory stays bounded: synapses are written as they are drawn.
 
     Background drive, volume transmitters and periodic boundaries have no place in SONATA; the drive stands in
     `node_types.csv`, and all that a reader must add by hand is listed in the configuration under ``animat``.
