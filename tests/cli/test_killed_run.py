@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -30,6 +31,9 @@ def test_a_killed_run_is_repaired_reported_and_verified(pendulum, tmp_path):
         time.sleep(0.02)
     with pytest.raises(AnimatError, match="may still be running"):
         raise run("repair", folder).exception
+    for watcher in psutil.Process(process.pid).children():
+        if "animat.simulation.watcher" in watcher.cmdline():
+            watcher.kill()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = run("repair", folder)

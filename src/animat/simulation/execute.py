@@ -37,7 +37,7 @@ def execute(
 ) -> Running:
     """Build, run and finish; return the ended simulation, whose `state`, `reason` and `error` say how it went.
 
-    One that fails before any brain was started, because something in its description is wrong, leaves no folder.
+    One that fails before any brain is built, because something in its description is wrong, leaves no folder.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def execute(
         close(sim)
         return sim
     conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
-    if sim.state is State.FAILED and fresh and not sim.engines.links:
+    if sim.state is State.FAILED and fresh and not sim.engines.building:
         shutil.rmtree(folder, ignore_errors=True)
         return sim
     if experiment.part.compare is not None and sim.state is State.COMPLETED:
