@@ -8,8 +8,8 @@ from pathlib import Path
 
 __all__ = ["AnimatError", "nearest", "shortened", "text_of", "told", "unknown_name"]
 
-#: Most characters of a name, and of another text of somebody else's, that are shown.
-_LONGEST_NAME, _LONGEST = 100, 2000
+#: Most characters that are shown of a name, of what an exception says, and of a text in which that may stand.
+_LONGEST_NAME, _LONGEST_SAID, _LONGEST = 100, 1800, 2000
 
 
 class AnimatError(Exception):
@@ -64,7 +64,7 @@ def told(error: BaseException) -> str:
 def text_of(error: BaseException) -> str:
     """Return what an exception says, `shortened`; also of one that fails when it is asked."""
     try:
-        return shortened(str(error))
+        return shortened(str(error), _LONGEST_SAID)
     except BaseException as second:
         return f"(what it says cannot be shown: {type(second).__name__})"
 

@@ -381,7 +381,7 @@ def pair(**changed: Any) -> Network:
         ({"model": "iaf_psc_alpha_multisynapse", "params": {"tau_syn": [2.0, -1.0]}}, "tau_syn must be positive"),
         ({"receptor": 1}, "projection A->B: there is no receptor 1 in B"),
         ({"synapse": Tsodyks()}, "projection A->B: Tsodyks synapses are not in compact"),
-        ({"synapse": SynapseModel(name="x")}, "projection A->B: SynapseModel synapses are not in compact"),
+        ({"synapse": SynapseModel(name="x")}, "projection A->B: x synapses are not in compact"),
         (
             {"synapse": Stdp(update="additive"), "delay_ms": Uniform(1.0, 2.0)},
             "projection A->B: STDP with drawn delays is not in compact",

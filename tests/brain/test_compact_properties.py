@@ -120,7 +120,7 @@ def populations(draw: Any, name: str) -> Population:
         rate_hz=number(0.0, 8000.0),
         weight=number(-50.0, 50.0),
         delay_ms=number(0.01, 30.0),
-        start_ms=number(0.0, 30.0),
+        start_ms=st.integers(0, 300).map(lambda tenths: tenths / 10),
         receptor=st.just(1 if "multi" in model else None),
     )
     start = {"V_m": Uniform(-75.0, -55.0)} if model != "parrot_neuron" and draw(st.booleans()) else {}

@@ -70,6 +70,7 @@ def test_info_shows_every_engine(tmp_path):
 
 
 def test_info_does_not_import_nest(tmp_path):
-    look = "import sys, animat.cli as cli; cli.app(['info'], standalone_mode=False); print('nest' in sys.modules)"
+    run = "import sys, animat.cli.commands as cli; cli.app(['info'], standalone_mode=False)"
+    look = f"{run}; print('nest' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "False"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -25,11 +26,15 @@ def test_a_killed_run_is_repaired_reported_and_verified(pendulum, tmp_path):
         [*words, "--out", folder], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     end = time.monotonic() + 60
-    while not (folder / "profile.csv").exists() or (folder / "profile.csv").stat().st_size < 2000:
+    counts, profile = folder / "counts.brain.arrow", folder / "profile.csv"
+    while not (counts.exists() and counts.stat().st_size > 2000 and profile.stat().st_size > 2000):
         assert time.monotonic() < end and process.poll() is None
         time.sleep(0.02)
     with pytest.raises(AnimatError, match="may still be running"):
         raise run("repair", folder).exception
+    for watcher in psutil.Process(process.pid).children():
+        if "animat.simulation.watcher" in watcher.cmdline():
+            watcher.kill()
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     done = run("repair", folder)

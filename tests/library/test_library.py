@@ -61,7 +61,6 @@ def test_a_yaml_file_is_a_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "line", "words"),
     [
-        (BUILDER, None, "'count' is missing"),
         (BUILDER.replace("count,", "count=0,"), None, "size must be at least 1"),
         ("def build(:\n", 1, "SyntaxError"),
         ("def build():\n    return 1 / 0\n", 2, "ZeroDivisionError"),
@@ -77,6 +76,12 @@ def test_a_broken_builder_is_explained(tmp_path: Path, source: str, line: int | 
     assert words in caught.value.what
     assert caught.value.file == str(path)
     assert caught.value.line == line
+
+
+def test_a_parameter_that_a_builder_needs_is_named_with_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "network.py").write_text(BUILDER)
+    with pytest.raises(AnimatError, match="needs 'count'; its parameters: count, model"):
+        load_network({"file": "network.py"}, tmp_path)
 
 
 @pytest.mark.parametrize("spec", [{}, {"library": "nothing"}, {"library": "rodent-brain", "file": "x"}, {"file": 3}])

@@ -103,10 +103,12 @@ def test_the_workers_do_not_outlive_a_killed_simulation(pendulum, tmp_path, proc
 
 
 def test_an_error_inside_nest_fails_the_run_with_nests_words(pendulum, tmp_path):
-    extra = "events: [{at: 60 ms, set: {neurons: A, C_m: -1 pF}}]"
+    # Each of them alone is right, so that nothing is found before the run.
+    first, second = "{at: 20 ms, set: {neurons: A, V_reset: -56 mV}}", "{at: 60 ms, set: {neurons: A, V_th: -58 mV}}"
+    extra = f"events: [{first}, {second}]"
     sim = execute(read_experiment(pendulum(extra=extra)), tmp_path / "run", report=False)
     assert sim.state is State.FAILED
-    assert "Capacitance must be > 0" in sim.error
+    assert "Reset potential must be smaller than threshold" in sim.error
     assert animat.open_run(tmp_path / "run").signals.num_rows == 3
 
 

@@ -343,7 +343,7 @@ def test_a_torn_checkpoint_is_never_taken_for_a_whole_one(whole, tmp_path):
         find_checkpoint(whole)
     with pytest.raises(AnimatError, match="unknown checkpoint '10ms'"):
         find_checkpoint(whole / "checkpoints" / "10ms")
-    with pytest.raises(AnimatError, match="no such run"):
+    with pytest.raises(AnimatError, match="there is no run or checkpoint"):
         find_checkpoint(tmp_path / "nothing")
 
 

@@ -124,9 +124,11 @@ def test_a_function_that_fails_is_put_aside_and_its_source_rests(pendulum, tmp_p
 
 
 def test_an_edit_that_never_returns_or_exits_while_it_is_read_is_refused(pendulum, tmp_path):
-    with animat.load(pendulum(duration="10 s"), out=tmp_path / "run") as sim:
+    endless = TRANSFER.replace("count.value += 1", "while True: pass")
+    settings = {"trial_patience": "1 s"}
+    with animat.load(pendulum(duration="10 s"), out=tmp_path / "run", settings=settings) as sim:
         sim.step()
-        for broken in ("while True: pass", "raise SystemExit(0)", "import os; os._exit(0)"):
+        for broken in (endless, "raise SystemExit(0)", "import os; os._exit(0)"):
             with pytest.raises(animat.AnimatError, match="the old source stays"):
                 sim.edit("transfer.py", broken)
         sim.step()

@@ -42,7 +42,7 @@ def trial(body, patience_s=20.0):
         ("raise GeneratorExit", "act: GeneratorExit (at 0 s)"),
         ("raise Mute", "act: Mute: (what it says cannot be shown: RuntimeError) (at 0 s)"),
         ("raise ValueError('half \\ud800 a character')", "act: ValueError: half \\ud800 a character (at 0 s)"),
-        ("raise ValueError('x' * 50_000_000)", "... (50,000,000 characters in all) ..."),
+        ("raise ValueError('x' * 50_000_000)", "characters in all"),
         ("seen.value = 1 / 0", "act: ZeroDivisionError: division by zero (at 0 s)"),
         ("import os; os._exit(3)", "act ended the trial process (exit code 3)"),
         (

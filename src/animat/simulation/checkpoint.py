@@ -27,6 +27,7 @@ from animat.experiment.read import Experiment
 from animat.missing import missing
 from animat.packing import pack, unpack
 from animat.run.files import file_hash, write_json
+from animat.run.format import MANIFEST
 from animat.units import format_time
 
 __all__ = ["FOLDER", "Checkpoint", "Plan", "boundary", "check_saves", "find_checkpoint", "time_name", "writing"]
@@ -91,7 +92,7 @@ def find_checkpoint(path: str | Path, name: str | None = None) -> Checkpoint:
     if place.parent.name == FOLDER:
         _refuse_missing(place.parent, place.name)
     if not place.is_dir():
-        raise missing("run or checkpoint", place, Path.is_dir)
+        raise missing("run or checkpoint", place, lambda folder: (folder / MANIFEST).is_file())
     if name is not None:
         if not (place / FOLDER / name / _ABOUT).is_file():
             _refuse_missing(place / FOLDER, name)

@@ -26,6 +26,8 @@ class Engines:
         self.links: dict[str, BrainLink] = {}
         self.infos: dict[str, BrainInfo] = {}
         self.bodies: dict[str, tuple[BodyEngine, BodyInfo]] = {}
+        #: Whether the description has been found right, so that brains, if there are any, are built or have been.
+        self.building = False
         #: Of every brain's process in MB, known when it has ended.
         self.peak_memory_mb: dict[str, float] = {}
         #: Replies of bodies whose step has not ended yet.
@@ -61,9 +63,11 @@ class Engines:
             )
             progress("checking the network", None)
             check_network_on(link, parts, name)
+            self.building = True
             self.infos[name] = link.load(
                 parts.brains[name], settings, lambda what, done: progress(f"building: {what}", done)
             )
+        self.building = True
 
     @property
     def body_infos(self) -> dict[str, BodyInfo]:

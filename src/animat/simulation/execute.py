@@ -37,7 +37,7 @@ def execute(
 ) -> Running:
     """Build, run and finish; return the ended simulation, whose `state`, `reason` and `error` say how it went.
 
-    One that fails before any brain was started, because something in its description is wrong, leaves no folder.
+    One that fails before any brain is built, because something in its description is wrong, leaves no folder.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def execute(
         check_resume(experiment, checkpoint)
     if plan is not None:
         plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
-    fresh, built = not folder.exists(), False
+    fresh = not folder.exists()
     sim = Running(experiment, folder, progress=progress, tcp=tcp, checkpoint=checkpoint)
     try:
         keep_description(experiment, folder)
@@ -72,14 +72,8 @@ def execute(
         fail(sim, str(error))
         close(sim)
         return sim
-
-    def opened(sim: Running) -> None:
-        nonlocal built
-        built = True
-        on_open(sim)
-
-    conduct(sim, start=start, pace=pace, plan=plan, on_open=opened)
-    if sim.state is State.FAILED and fresh and not built and not sim.engines.links:
+    conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
+    if sim.state is State.FAILED and fresh and not sim.engines.building:
         shutil.rmtree(folder, ignore_errors=True)
         return sim
     if experiment.part.compare is not None and sim.state is State.COMPLETED:
