@@ -234,7 +234,7 @@ def test_too_little_to_measure_is_refused_and_so_is_what_compact_has_not() -> No
     with pytest.raises(AnimatError, match="at least one build and one step"):
         measure_engines(NETWORK, quiet, rounds=0)
     odd = Network(name="odd", populations=(Population(name="A", model="izhikevich", size=2),))
-    with pytest.raises(AnimatError, match=r"izhikevich.*the engine nest has it"):
+    with pytest.raises(AnimatError, match=r"izhikevich.*The engine nest has more"):
         measure_engines(odd, quiet)
 
 

@@ -352,7 +352,7 @@ def pair(**changed: Any) -> Network:
     ("change", "message"),
     [
         ({"model": "iaf_psc_alhpa"}, "model of population B in compact: 'iaf_psc_alhpa'. Did you mean 'iaf_psc_alpha'"),
-        ({"model": "aeif_cond_alpha"}, "of population B .*the engine nest has it"),
+        ({"model": "aeif_cond_alpha"}, "of population B .*The engine nest has more"),
         ({"params": {"V_thr": 1.0}}, r"population B \(iaf_psc_alpha\): .*V_thr"),
         ({"params": {"V_th": -80.0}}, r"population B \(iaf_psc_alpha\): V_reset must lie below V_th"),
         ({"params": {"tau_m": 0.0}}, r"population B \(iaf_psc_alpha\): tau_m must be positive"),

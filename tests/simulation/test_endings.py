@@ -12,6 +12,7 @@ import animat
 from animat.experiment.read import read_experiment
 from animat.simulation.execute import execute
 from animat.simulation.lifecycle import State
+from animat.simulation.place import remove_run
 from conftest import TRANSFER
 
 COMPACT = ["brain.engine=compact"]
@@ -24,10 +25,10 @@ def failing(code, head=""):
     return head + TRANSFER.replace("count.value += 1", f"count.value += 1\n    if count.value > {CALLS}: {code}")
 
 
-def start(folder, out, *options):
+def start(folder, out, *options, cwd=None):
     command = [sys.executable, "-m", "animat.cli", "run", str(folder), "--out", str(out), "--no-report"]
     return subprocess.Popen(
-        [*command, "--set", *COMPACT, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--set", *COMPACT, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd
     )
 
 
@@ -201,3 +202,37 @@ def test_a_failed_start_leaves_no_folder(pendulum, tmp_path):
     _, words = process.communicate(timeout=60)
     assert process.returncode == 1 and "Did you mean 'motor'" in words.replace("\n", " ")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.chdir('/')",
+        "os.fork() or time.sleep(30)",
+        "multiprocessing.Process(target=time.sleep, args=(30,), daemon=True).start()",
+    ],
+)
+def test_what_a_function_starts_or_changes_around_it_does_not_keep_the_run_from_ending(pendulum, tmp_path, code):
+    out = tmp_path / "run"
+    transfer = "import multiprocessing, os, time\n" + failing(code).replace(f"> {CALLS}", f"== {CALLS}")
+    process = start(pendulum(transfer=transfer, duration="600 ms"), out, cwd=tmp_path)
+    process.wait(timeout=15)
+    assert process.returncode == 0 and summary_of(out)["state"] == "completed"
+
+
+def test_a_folder_with_something_else_in_it_is_never_taken_or_removed(pendulum, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "thesis.tex").write_text("gold")
+    folder = pendulum(duration="40 ms")
+    with pytest.raises(animat.AnimatError, match=r"is not empty and holds no run \(thesis\.tex\)"):
+        execute(read_experiment(folder, COMPACT), precious, report=False)
+    assert [path.name for path in precious.iterdir()] == ["thesis.tex"]
+    out = tmp_path / "run"
+    execute(read_experiment(folder, COMPACT), out)
+    (out / "thesis.tex").write_text("gold")
+    with pytest.raises(animat.AnimatError, match=r"something that is none of its \(thesis\.tex\)"):
+        remove_run(out)
+    (out / "thesis.tex").unlink()
+    remove_run(out)
+    assert not out.exists()

@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from animat.cli.terminal import console
-from animat.errors import AnimatError
+from animat.errors import AnimatError, shortened
 from animat.simulation.session import Simulation
 from animat.simulation.session import attach as join
 from animat.simulation.view.live import open_view
@@ -107,7 +107,7 @@ def _do(simulation: Simulation, words: list[str]) -> None:
             except OSError as error:
                 raise AnimatError(f"cannot read {path}: {error.strerror}") from None
         case _:
-            raise AnimatError(f"cannot do {' '.join(words)!r}; commands: {_COMMANDS}")
+            raise AnimatError(f"cannot do {shortened(' '.join(words), 100)!r}; commands: {_COMMANDS}")
     _status(simulation)
 
 

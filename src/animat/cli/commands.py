@@ -26,7 +26,7 @@ from animat.cli import (
     verify,
 )
 from animat.cli.terminal import errors, outlast_readers
-from animat.errors import AnimatError
+from animat.errors import AnimatError, shortened
 
 __all__ = ["app", "run_app"]
 
@@ -69,6 +69,9 @@ def run_app() -> None:
         app()
     except AnimatError as error:
         _fail(str(error))
+    except OSError as error:
+        where = "" if error.filename is None else f"{shortened(str(error.filename), 200)}: "
+        _fail(f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit(130)
     except SystemExit as end:

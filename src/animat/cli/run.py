@@ -113,7 +113,7 @@ def run(
             plan=plan,
             on_open=opened,
         )
-    if folder.exists():
+    if sim.folder.exists():
         _show(sim, folder, report)
     if sim.state is State.FAILED:
         raise AnimatError(sim.error)
@@ -132,9 +132,11 @@ def _show_view(sim: Running) -> None:
 
 
 def _show(sim: Running, folder: Path, report: bool) -> None:
-    run = open_run(folder)
+    run = open_run(sim.folder)
     summary = run.summary or {}
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(overflow="fold")
     aside = summary.get("transfer_functions_put_aside", [])
     but = f", but for {', '.join(one['function'] for one in aside)}: put aside, see below" if aside else ""
     table.add_row("state", str(sim.state) + (f" ({sim.reason})" if sim.reason else "") + but)

@@ -251,7 +251,13 @@ def _read_summary(folder: Path) -> dict[str, Any]:
 
 def _remove_left_overs(folder: Path) -> list[str]:
     """Remove what only a living simulation needs, `control.json` last: the sockets stand in it."""
-    found = [*_sockets(folder), *folder.glob(".*.new"), *folder.glob("*.new"), *folder.glob("checkpoints/.*.new")]
+    found = [
+        *_sockets(folder),
+        *folder.glob(".*.new"),
+        *folder.glob("*.new"),
+        *folder.glob("checkpoints/.*.new"),
+        *folder.glob("crash.txt"),
+    ]
     removed = []
     for path in (*dict.fromkeys(found), folder / CONTROL):
         with suppress(OSError):

@@ -17,6 +17,7 @@ from animat.simulation.ending import close
 from animat.simulation.fits import check_resume
 from animat.simulation.keep import keep_description
 from animat.simulation.lifecycle import State
+from animat.simulation.place import check_free
 from animat.simulation.running import Progress, Running
 
 __all__ = ["execute"]
@@ -65,6 +66,7 @@ def execute(
     if plan is not None:
         plan.check(experiment, 0 if checkpoint is None else checkpoint.tick)
     fresh = not folder.exists()
+    check_free(folder)
     sim = Running(experiment, folder, progress=progress, tcp=tcp, checkpoint=checkpoint)
     try:
         keep_description(experiment, folder)
@@ -74,11 +76,11 @@ def execute(
         return sim
     conduct(sim, start=start, pace=pace, plan=plan, on_open=on_open)
     if sim.state is State.FAILED and fresh and not sim.engines.building:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(sim.folder, ignore_errors=True)
         return sim
     if experiment.part.compare is not None and sim.state is State.COMPLETED:
         run_comparison(sim, progress)
     if report:
         progress("writing the report", None)
-        write_report(folder)
+        write_report(sim.folder)
     return sim

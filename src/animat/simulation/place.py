@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from animat.errors import AnimatError
 from animat.experiment.read import FILE
-from animat.run.format import EVENTS, PROFILE
+from animat.run.format import PROFILE, REPORT
+from animat.run.reader import is_run
 from animat.run.repair import living
+from animat.simulation.checkpoint import FOLDER
 
-__all__ = ["fresh_folder", "remove_run"]
+__all__ = ["check_free", "fresh_folder", "remove_run"]
 
 
 def fresh_folder(experiment: str | Path, out: str | Path | None) -> Path:
@@ -26,6 +29,20 @@ def fresh_folder(experiment: str | Path, out: str | Path | None) -> Path:
     return folder
 
 
+def check_free(folder: Path) -> None:
+    """Refuse a folder in which something lies that is no run, so that a run does not mix with it.
+
+    Raises
+    ------
+    AnimatError
+        Naming what lies there.
+    """
+    if folder.is_dir() and not is_run(folder) and not (folder / FILE).exists() and any(folder.iterdir()):
+        raise AnimatError(
+            f"{folder} is not empty and holds no run ({_listed(folder.iterdir())}); choose another with --out"
+        )
+
+
 def remove_run(folder: Path) -> None:
     """Remove a run that stands in `folder`, and nothing that is no run.
 
@@ -38,8 +55,14 @@ def remove_run(folder: Path) -> None:
         return
     if (folder / FILE).exists():
         raise AnimatError(f"{folder} holds an experiment, it cannot be the run folder; choose another with --out")
-    if not (folder / EVENTS).is_file() or not (folder / PROFILE).is_file():
+    if not folder.is_dir() or not is_run(folder):
         raise AnimatError(f"{folder} holds something that is no run; choose another with --out, or remove it yourself")
+    strangers = [path for path in folder.iterdir() if not any(path.match(pattern) for pattern in _OF_RUNS)]
+    if strangers:
+        raise AnimatError(
+            f"{folder} holds a run and something that is none of its ({_listed(strangers)}); move that away, or choose "
+            "another folder with --out"
+        )
     process = living(folder)
     if process is not None:
         raise AnimatError(
@@ -47,3 +70,16 @@ def remove_run(folder: Path) -> None:
             f"animat attach {folder} stop"
         )
     shutil.rmtree(folder)
+
+
+#: What animat writes into a run folder; docs/runs.md says what each is.
+_OF_RUNS = (
+    *("*.json", "*.jsonl", "*.arrow", "*.parquet", "*.shard", "*.log", "*.dat", "*.new", "*.sock", "*.stream"),
+    *(PROFILE, REPORT, "crash.txt", ".reserve", ".*.new", "*.csv", "*.nwb", "*.pkl"),
+    *("experiment", FOLDER, "episodes", "comparison", "verify"),
+)
+
+
+def _listed(paths: Iterable[Path]) -> str:
+    names = sorted(path.name for path in paths)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -81,7 +81,8 @@ class Running:
         if checkpoint is not None:
             parameters = merged_parameters(parameters, checkpoint)
         self.experiment = replace(experiment, part=experiment.part.model_copy(update={"parameters": parameters}))
-        self.folder = folder
+        #: Absolute, because a transfer function may change the working directory.
+        self.folder = folder.absolute()
         self.progress = progress
         #: Where the run began: at a checkpoint, or at time 0.
         self.checkpoint = checkpoint
@@ -109,10 +110,10 @@ class Running:
         self.settings: dict[str, Any] = {}
 
         self.profile = Profile()
-        self.writer = RunWriter(folder)
+        self.writer = RunWriter(self.folder)
         self.recording: Recording
         self.open_recording()
-        self.control = ControlEndpoint(folder, tcp=tcp)
+        self.control = ControlEndpoint(self.folder, tcp=tcp)
 
     def open_recording(self) -> None:
         """Begin the tables of what is there now: when it has been built, and again after a reset."""

@@ -3,7 +3,7 @@
 It holds nothing but the run folder. When the simulation dies without finishing the folder (killed, crashed in a
 library, `os._exit` in a function), it makes the folder readable. Signals reach it at the moment they arrive, also
 while the simulation is busy outside of Python: at a second Ctrl-C that the simulation does not notice within
-`PATIENCE_S`, and at a fourth in any case, it ends the simulation.
+`PATIENCE_S`, and one second after a fourth in any case, it ends the simulation.
 """
 
 from __future__ import annotations
@@ -38,8 +38,11 @@ PATIENCE_S = 3.0
 #: Seconds between two looks at whether the simulation lives: a process that it left behind may hold the line open.
 _LOOK_S = 1.0
 
-#: Added to a signal's number to say that the simulation has noticed it.
-_HEARD = 128
+#: Added to a signal's number to say that the simulation has noticed it; what it says when it has ended by itself.
+_HEARD, _DONE = 128, 255
+
+#: Seconds that are left to the simulation when it is asked for the fourth time.
+_LAST_S = 1.0
 
 _ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
@@ -71,12 +74,19 @@ class Watcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Not only closed: a process that a transfer function started may hold a copy of the line.
+        with contextlib.suppress(OSError):
+            self._line.send(bytes([_DONE]))
         self._line.close()
         if self._crash is not None:
             faulthandler.disable()
             self._crash.close()
             (self._folder / CRASH).unlink(missing_ok=True)
-        self._process.wait()
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     @property
     def signals(self) -> int:
@@ -90,40 +100,45 @@ class Watcher:
 
 
 def _watch(folder: Path, simulation: Identity, line: socket.socket) -> None:
-    """Follow the simulation's process until it lets go of the line or dies, then see to the folder."""
+    """Follow the simulation's process until it has ended by itself or dies; then finish its folder."""
     asked = heard = 0
     limit: float | None = None
+    killed = False
     while alive(simulation):
-        left = _LOOK_S if limit is None else max(0.0, limit - time.monotonic())
+        left = _LOOK_S if limit is None else min(_LOOK_S, max(0.0, limit - time.monotonic()))
         ready = select.select([line], [], [], left)[0]
-        if asked >= 4 or (limit is not None and time.monotonic() >= limit):
+        if limit is not None and time.monotonic() >= limit:
+            killed = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(simulation.pid, signal.SIGKILL)
         if not ready:
             continue
         said = line.recv(4096)
+        if _DONE in said:
+            return
         if not said:
-            break
+            time.sleep(_LOOK_S)
+            continue
         asked += sum(byte in _ENDING for byte in said)
         heard += sum(byte - _HEARD in _ENDING for byte in said)
-        limit = time.monotonic() + PATIENCE_S if asked >= 2 and heard < asked else None
-    _see_to(folder, simulation)
-
-
-def _see_to(folder: Path, simulation: Identity) -> None:
-    """Finish the folder of a simulation that did not do so itself."""
-    while alive(simulation) and (folder / "control.json").exists():
-        time.sleep(0.05)
+        if asked >= 4:
+            limit = time.monotonic() + _LAST_S
+        else:
+            limit = time.monotonic() + PATIENCE_S if asked >= 2 and heard < asked else None
     if (folder / "control.json").exists():
-        _finish(folder)
+        _finish(folder, _ASKED if killed else _reason(folder))
 
 
-def _finish(folder: Path) -> None:
+#: What is said of a simulation that the watcher itself ended.
+_ASKED = "the simulation was asked to end more than once, did not, and was killed"
+
+
+def _finish(folder: Path, reason: str) -> None:
     from animat.link.leftovers import remove_leftovers
     from animat.run.repair import repair
 
     try:
-        repair(folder, _reason(folder), ended=True)
+        repair(folder, reason, ended=True)
     except Exception:
         (folder / FAILED).write_text(traceback.format_exc())
     remove_leftovers()
@@ -152,4 +167,4 @@ if __name__ == "__main__":
     if watched is not None:
         _watch(Path(sys.argv[1]), watched, socket.socket(fileno=os.dup(0)))
     else:
-        _finish(Path(sys.argv[1]))
+        _finish(Path(sys.argv[1]), _reason(Path(sys.argv[1])))

@@ -45,7 +45,7 @@ def _population_faults(population: Population) -> Iterator[Fault]:
     what = f"population {population.name} ({population.model})"
     if population.model not in MODELS:
         unknown = unknown_name(f"neuron model of population {population.name} in compact:", population.model, MODELS)
-        yield ("model",), unknown.what + _INSTEAD
+        yield ("model",), f"{unknown.what} The engine nest has more."
         return
     model = MODELS[population.model]
     for entry, names in (("params", population.params), ("initial", population.initial)):
