@@ -5,18 +5,23 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+import animat.link.bootstrap as bootstrap
 import animat.link.leftovers as leftovers
 from animat.errors import AnimatError
+from animat.link.identity import Identity, this_place
 from animat.link.leftovers import fits_a_socket, private_folder, remove_leftovers
 from animat.link.shared_memory import PLACE, remove
+from animat.link.wire import Invitation, encode
 
 
 @pytest.fixture
@@ -100,3 +105,16 @@ def test_where_no_folder_can_be_made_it_says_why(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(leftovers, "_places", lambda: [long, Path("/no/such/place")])
     with pytest.raises(AnimatError, match=r"x \(its path is too long .*/no/such/place \(No such file .*set TMPDIR"):
         private_folder()
+
+
+def test_a_worker_whose_parent_ended_before_it_began_ends(tmp_path: Path) -> None:
+    child = subprocess.Popen(["true"])
+    dead = Identity(child.pid, 1.0, this_place(), platform.node())
+    child.wait()
+    folder = private_folder(tmp_path)
+    (folder / "owner").write_bytes(msgspec.json.encode(dead))
+    invitation = Invitation("ipc:///nowhere", "x", "json", "title")
+    (folder / "invitation").write_bytes(encode(invitation))
+    command = [sys.executable, bootstrap.__file__, str(folder / "invitation")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "who started this worker has ended" in done.stderr

@@ -20,7 +20,7 @@ from animat.errors import AnimatError
 from animat.link.identity import Identity, alive, identity_of
 from animat.link.shared_memory import NAMES, PLACE, remove, segments
 
-__all__ = ["fits_a_socket", "private_folder", "remove_leftovers", "temporary_folder"]
+__all__ = ["fits_a_socket", "owner_ended", "private_folder", "remove_leftovers", "temporary_folder"]
 
 _PREFIX, _OWNER = "animat-", "owner"
 
@@ -89,8 +89,7 @@ def remove_leftovers(*places: Path) -> None:
     """
     for place in (*_places(), *places):
         for folder in _own(place, (_PREFIX,)):
-            owner = _owner(folder)
-            if owner is not None and not alive(owner):
+            if owner_ended(folder):
                 shutil.rmtree(folder, ignore_errors=True)
     remove(_unused_segments())
 
@@ -100,6 +99,12 @@ def _places() -> list[Path]:
     with contextlib.suppress(OSError):
         named.insert(0, tempfile.gettempdir())
     return list(dict.fromkeys(Path(place).absolute() for place in named if place))
+
+
+def owner_ended(folder: Path) -> bool:
+    """Whether who made a private folder has ended for certain."""
+    owner = _owner(folder)
+    return owner is not None and not alive(owner)
 
 
 def _owner(folder: Path) -> Identity | None:

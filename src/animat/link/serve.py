@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from animat.link.leftovers import owner_ended
 from animat.link.line import Line
 from animat.link.output import Heedless, text_stream, write_to
 from animat.link.ranks import serve_together
@@ -28,6 +29,8 @@ def run_worker(invitation_file: Path, name_process: Callable[[str], None], die_w
     invitation = decoder(Invitation).decode(invitation_file.read_bytes())
     name_process(invitation.title)
     die_with(os.getppid())
+    if owner_ended(invitation_file.parent):
+        sys.exit("who started this worker has ended")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if invitation.log is not None:
         write_to(Path(invitation.log))

@@ -55,16 +55,16 @@ class Watcher:
         self._crash: IO[bytes] | None = None
 
     def __enter__(self) -> Watcher:
-        self._line, theirs = socket.socketpair()
+        # Both ends stay open here, so that a signal can be written also when the watcher has been killed.
+        self._line, self._theirs = socket.socketpair()
         self._line.setblocking(False)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "animat.simulation.watcher", str(self._folder.resolve()), str(os.getpid())],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "animat.simulation.watcher", str(self._folder.resolve()), str(os.getpid())],
+            stdin=self._theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         if not faulthandler.is_enabled():
             with contextlib.suppress(OSError):
                 self._crash = (self._folder / CRASH).open("wb")
@@ -78,6 +78,7 @@ class Watcher:
         with contextlib.suppress(OSError):
             self._line.send(bytes([_DONE]))
         self._line.close()
+        self._theirs.close()
         if self._crash is not None:
             faulthandler.disable()
             self._crash.close()
