@@ -24,7 +24,7 @@ name: rod
 links:
   rod: {position: [0, 0, 1], mass: 0.5, centre: [0, 0, -0.25], inertia: [0.01, 0.01, 0.001, 0, 0, 0]}
 joints:
-  hinge: {parent: world, child: rod, axis: [0, 1, 0]}
+  hinge: {kind: revolute, parent: world, child: rod, axis: [0, 1, 0]}
 actuators:
   motor: {joint: hinge, low: -2, high: 2}
 """
