@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 import animat
@@ -208,7 +209,7 @@ def test_a_failed_start_leaves_no_folder(pendulum, tmp_path):
     "code",
     [
         "os.chdir('/')",
-        "os.fork() or time.sleep(30)",
+        "os.fork() or time.sleep(1)",
         "multiprocessing.Process(target=time.sleep, args=(30,), daemon=True).start()",
     ],
 )
@@ -218,6 +219,8 @@ def test_what_a_function_starts_or_changes_around_it_does_not_keep_the_run_from_
     process = start(pendulum(transfer=transfer, duration="600 ms"), out, cwd=tmp_path)
     process.wait(timeout=15)
     assert process.returncode == 0 and summary_of(out)["state"] == "completed"
+    wait_for(lambda: not any(str(out) in (one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])))
+    assert animat.open_run(out).signals.num_rows == 30
 
 
 def test_a_folder_with_something_else_in_it_is_never_taken_or_removed(pendulum, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,8 @@ class Running:
         #: Where the run began: at a checkpoint, or at time 0.
         self.checkpoint = checkpoint
 
+        #: The process that runs this; a copy of it that a transfer function forks must not.
+        self.pid = os.getpid()
         self.state = State.CREATED
         self.reason = ""
         self.error = ""

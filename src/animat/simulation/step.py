@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from animat.errors import AnimatError
@@ -16,7 +17,7 @@ __all__ = ["step"]
 
 
 def step(sim: Running) -> None:
-    """Advance by one exchange step.
+    """Advance by one exchange step; a copy of the process that a transfer function has forked ends here.
 
     Raises
     ------
@@ -33,6 +34,8 @@ def step(sim: Running) -> None:
     brain_replies, body_replies = engines.finish(*loop.due())
     t3 = clock()
     finished = loop.finish(brain_replies, body_replies)
+    if os.getpid() != sim.pid:
+        os._exit(0)
     stops = sim.experiment.part.on_error == "stop"
     for problem in finished.problems:
         _note(sim, problem, "failed" if stops else "failed and was put aside")
