@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from animat.brain.network import Network
-from animat.brain.protocol import BrainScript
+from animat.brain.protocol import BrainInfo, BrainScript
 from animat.errors import AnimatError
 from animat.experiment.parts import input_hash
 from animat.run.profile import profile_summary, read_profile
@@ -44,8 +44,7 @@ def manifest(sim: Running) -> dict[str, Any]:
         "inputs_sha256": inputs,
         "brains": {
             name: {
-                **_described(parts.brains[name]),
-                **({"notes": list(info.notes)} if info.notes else {}),
+                **_described(parts.brains[name], info),
                 "engine": info.engine,
                 "version": info.version,
                 "neurons": info.neurons,
@@ -82,9 +81,10 @@ def manifest(sim: Running) -> dict[str, Any]:
     }
 
 
-def _described(brain: Network | BrainScript) -> dict[str, Any]:
-    """Return what a network says of itself: its name, which states mode and size, and its notes."""
-    return {"network": brain.name, "notes": list(brain.notes)} if isinstance(brain, Network) else {"script": brain.path}
+def _described(brain: Network | BrainScript, info: BrainInfo) -> dict[str, Any]:
+    """Return what a brain is made of: a network's name, which states mode and size, or a script; what both note."""
+    what = {"network": brain.name} if isinstance(brain, Network) else {"script": brain.path}
+    return {**what, "notes": [*(brain.notes if isinstance(brain, Network) else ()), *info.notes]}
 
 
 def summary(sim: Running) -> dict[str, Any]:
